@@ -1,0 +1,1 @@
+"""What producers and workers agree on: specs, shards, outcomes, names, the object layout, the ledger."""

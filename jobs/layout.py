@@ -1,0 +1,69 @@
+"""Where everything lies in the object store (the one place that makes keys)."""
+
+from jobs.manifest import JobState, ResultFormat
+from jobs.names import check_name
+
+OPEN_PREFIX = "open/"
+JOBS_PREFIX = "jobs/"
+
+
+def open_marker(job_id: str) -> str:
+    return f"{OPEN_PREFIX}{check_name(job_id)}"
+
+
+def model(alias: str) -> str:
+    return f"models/{check_name(alias)}.json"
+
+
+def idempotency(digest: str) -> str:
+    return f"idempotency/{check_name(digest)}"
+
+
+def job_prefix(job_id: str) -> str:
+    return f"{JOBS_PREFIX}{check_name(job_id)}/"
+
+
+def manifest(job_id: str) -> str:
+    return f"{job_prefix(job_id)}manifest.json"
+
+
+def cancel(job_id: str) -> str:
+    return f"{job_prefix(job_id)}control/cancel.json"
+
+
+def shard(job_id: str, shard_no: int) -> str:
+    return f"{job_prefix(job_id)}shards/{shard_no:08}.jsonl"
+
+
+def source(job_id: str, row_no: int) -> str:
+    """A local document's copy; numbered, because its own name is the user's and may be anything."""
+    return f"{job_prefix(job_id)}sources/{row_no:08}"
+
+
+def parts_prefix(job_id: str) -> str:
+    return f"{job_prefix(job_id)}parts/"
+
+
+def part(job_id: str, shard_no: int) -> str:
+    return f"{parts_prefix(job_id)}{shard_no:08}.jsonl"
+
+
+def part_shard_no(key: str) -> int:
+    """The shard whose part lies at `key`."""
+    return int(key.rsplit("/", 1)[-1].removesuffix(".jsonl"))
+
+
+def results(job_id: str, result_format: ResultFormat) -> str:
+    return f"{job_prefix(job_id)}results.{result_format}"
+
+
+def errors(job_id: str) -> str:
+    return f"{job_prefix(job_id)}errors.jsonl"
+
+
+def report(job_id: str) -> str:
+    return f"{job_prefix(job_id)}report.json"
+
+
+def end_marker(job_id: str, state: JobState) -> str:
+    return f"{job_prefix(job_id)}{state.marker}"

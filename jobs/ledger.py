@@ -1,0 +1,211 @@
+"""The ledger: progress, leases and the send cursor of every job, in Redis.
+
+It is a cache of what the object store proves, rebuilt from it by union after a loss; every write here
+can be repeated without harm. Keys, all below `bydawn:`
+
+    job:<id>          hash    shards, rows, cursor (next shard to send), state, and the sums of Counts
+    settled:<id>      set     numbers of settled shards
+    progress:<id>     hash    shard -> JSON of Counts, of shards that are running
+    attempts:<id>     hash    shard -> how often running it broke
+    lease:<id>/<n>    string  the worker that runs shard <n> (or "finish"); expires
+    stop:<id>         string  "cancelled": somebody asked for the job's end
+    worker:<id>       string  JSON of what a live worker tells; expires
+    reconciler        string  the worker that reconciles now; expires
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+
+from jobs.manifest import JobState, Manifest
+from jobs.outcome import Counts
+
+_PREFIX = "bydawn:"
+_ENDED_JOB_LIFE_S = 7 * 24 * 3600
+
+# KEYS: job, settled, progress; ARGV: shard, then name and value of each count.
+# Returns the number of settled shards, or -1 where the ledger doesn't know the job.
+_SETTLE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then
+  for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+redis.call('HDEL', KEYS[3], ARGV[1])
+return redis.call('SCARD', KEYS[2])
+"""
+
+# KEYS: job, settled; ARGV: window. Moves the cursor over what may be sent now, and returns it.
+_CLAIM = """
+local cursor = tonumber(redis.call('HGET', KEYS[1], 'cursor') or '0')
+local shards = tonumber(redis.call('HGET', KEYS[1], 'shards') or '0')
+local settled = redis.call('SCARD', KEYS[2])
+local claimed = {}
+while cursor < shards and cursor - settled < tonumber(ARGV[1]) do
+  if redis.call('SISMEMBER', KEYS[2], cursor) == 0 then table.insert(claimed, cursor) end
+  cursor = cursor + 1
+end
+if shards > 0 then redis.call('HSET', KEYS[1], 'cursor', cursor) end
+return claimed
+"""
+
+# KEYS: lease; ARGV: owner, life in seconds. True if the lease is the owner's now.
+_HOLD = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+# KEYS: lease; ARGV: owner. Gives up the lease if it is the owner's.
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands: `counts` of settled and running shards together."""
+
+    state: JobState
+    rows: int
+    shards: int
+    cursor: int
+    settled_shards: int
+    running_shards: int
+    counts: Counts
+
+
+class Ledger:
+    """The only code that knows the Redis keys above. Raises redis.RedisError when Redis is away."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self._settle = client.register_script(_SETTLE)
+        self._claim = client.register_script(_CLAIM)
+        self._hold = client.register_script(_HOLD)
+        self._release = client.register_script(_RELEASE)
+
+    def open(self, manifest: Manifest) -> None:
+        """Make the job known; a job that is known keeps its progress."""
+        fields = {"shards": manifest.num_shards, "rows": manifest.num_rows, "state": JobState.RUNNING.value}
+        with self.client.pipeline(transaction=True) as pipe:
+            for field, value in fields.items():
+                pipe.hsetnx(_job(manifest.job_id), field, str(value))
+            pipe.execute()
+
+    def knows(self, job_id: str) -> bool:
+        return bool(self.client.exists(_job(job_id)))
+
+    def claim(self, job_id: str, window_shards: int) -> list[int]:
+        """Shards that should be sent now, so that at most a window of them waits in the queue."""
+        claimed = self._claim(keys=[_job(job_id), _settled(job_id)], args=[window_shards])
+        return [int(shard_no) for shard_no in cast("list[int]", claimed)]
+
+    def settle(self, job_id: str, shard_no: int, counts: Counts) -> int | None:
+        """Note that a shard has its part; returns how many have, None where the job isn't known."""
+        pairs = [item for pair in counts.model_dump().items() for item in pair]
+        keys = [_job(job_id), _settled(job_id), _progress(job_id)]
+        settled = int(cast("int", self._settle(keys=keys, args=[shard_no, *pairs])))
+        return None if settled < 0 else settled
+
+    def settled(self, job_id: str) -> set[int]:
+        return {int(shard_no) for shard_no in cast("set[str]", self.client.smembers(_settled(job_id)))}
+
+    def report_progress(self, job_id: str, shard_no: int, counts: Counts) -> None:
+        self.client.hset(_progress(job_id), str(shard_no), counts.model_dump_json())
+
+    def forget_progress(self, job_id: str, shard_no: int) -> None:
+        self.client.hdel(_progress(job_id), str(shard_no))
+
+    def count_attempt(self, job_id: str, shard_no: int) -> int:
+        """Note that running a shard broke; returns how often it has."""
+        return int(self.client.hincrby(_key("attempts", job_id), str(shard_no), 1))
+
+    def progress(self, job_id: str) -> Progress | None:
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(_job(job_id))
+            pipe.scard(_settled(job_id))
+            pipe.hvals(_progress(job_id))
+            job, num_settled, running = pipe.execute()
+        if not job:
+            return None
+        counts = Counts.model_validate({field: job.get(field, 0) for field in Counts.model_fields})
+        for raw in running:
+            counts += Counts.model_validate_json(raw)
+        return Progress(
+            state=JobState(job["state"]),
+            rows=int(job["rows"]),
+            shards=int(job["shards"]),
+            cursor=int(job.get("cursor", 0)),
+            settled_shards=num_settled,
+            running_shards=len(running),
+            counts=counts,
+        )
+
+    def end(self, job_id: str, state: JobState) -> None:
+        """The job has its report: only the sums stay, for a week."""
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hset(_job(job_id), "state", state.value)
+            for key in (_job(job_id), _settled(job_id)):
+                pipe.expire(key, _ENDED_JOB_LIFE_S)
+            pipe.delete(_progress(job_id), _key("attempts", job_id), _key("stop", job_id))
+            pipe.execute()
+
+    def forget(self, job_id: str) -> None:
+        """Drop what is known of a job, so that it is rebuilt from the store."""
+        self.client.delete(_job(job_id), _settled(job_id), _progress(job_id))
+
+    def stop(self, job_id: str) -> None:
+        """Tell the workers at once what `control/cancel.json` says for good."""
+        self.client.set(_key("stop", job_id), "cancelled", ex=_ENDED_JOB_LIFE_S)
+
+    def is_stopped(self, job_id: str) -> bool:
+        return bool(self.client.exists(_key("stop", job_id)))
+
+    def hold(self, job_id: str, unit: str, owner: str, life_s: int) -> bool:
+        """Take or renew the lease of a shard (or of "finish"); False while another owner has it."""
+        return bool(self._hold(keys=[_lease(job_id, unit)], args=[owner, life_s]))
+
+    def release(self, job_id: str, unit: str, owner: str) -> None:
+        self._release(keys=[_lease(job_id, unit)], args=[owner])
+
+    def held(self, job_id: str, units: list[str]) -> set[str]:
+        """Those of `units` that have a live lease."""
+        owners = self.client.mget([_lease(job_id, unit) for unit in units]) if units else []
+        return {unit for unit, owner in zip(units, cast("list[str | None]", owners), strict=True) if owner}
+
+    def hold_reconciler(self, owner: str, life_s: int) -> bool:
+        return bool(self._hold(keys=[f"{_PREFIX}reconciler"], args=[owner, life_s]))
+
+    def tell_worker(self, worker_id: str, facts: dict[str, str | int | float], life_s: int) -> None:
+        self.client.set(_key("worker", worker_id), json.dumps(facts), ex=life_s)
+
+    def forget_worker(self, worker_id: str) -> None:
+        self.client.delete(_key("worker", worker_id))
+
+    def workers(self) -> Iterator[dict[str, str | int | float]]:
+        """What the live workers tell of themselves."""
+        for key in self.client.scan_iter(match=f"{_PREFIX}worker:*", count=1000):
+            if (raw := self.client.get(key)) is not None:
+                yield json.loads(cast("str", raw))
+
+
+def _key(kind: str, name: str) -> str:
+    return f"{_PREFIX}{kind}:{name}"
+
+
+def _job(job_id: str) -> str:
+    return _key("job", job_id)
+
+
+def _settled(job_id: str) -> str:
+    return _key("settled", job_id)
+
+
+def _progress(job_id: str) -> str:
+    return _key("progress", job_id)
+
+
+def _lease(job_id: str, unit: str) -> str:
+    return _key("lease", f"{job_id}/{unit}")

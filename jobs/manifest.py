@@ -1,0 +1,141 @@
+"""The papers of a job: what was asked, what its shards hold, how it ended."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from jobs.names import Name
+from jobs.outcome import Code, Counts
+from jobs.spec import Kind, Spec
+
+FORMAT: Literal[1] = 1
+"""Of messages, manifests, shards and parts; a worker gives back what is of a higher one."""
+
+
+class Priority(StrEnum):
+    """In the order in which workers drain them."""
+
+    URGENT = "urgent"
+    STANDARD = "standard"
+    BULK = "bulk"
+
+
+class ResultFormat(StrEnum):
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class _Paper(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class DocumentRef(_Paper):
+    """Where a row's document lies: a key of the job's store, or a source with its version."""
+
+    name: str
+    key: str | None = None
+    uri: str | None = None
+    version: str | None = None
+
+
+class Row(_Paper):
+    """A row of a shard: its text, or the document that holds it, or the reason why it has neither."""
+
+    id: str
+    text: str | None = None
+    document: DocumentRef | None = None
+    columns: dict[str, JsonValue] = Field(default_factory=dict)
+    error: Code | None = None
+
+
+class Model(_Paper):
+    """What a job was promised to run on."""
+
+    alias: Name
+    fingerprint: str
+
+
+class ServedModel(Model):
+    """What workers of an alias serve, as they tell it in `models/<alias>.json`."""
+
+    name: str
+    max_model_len_tokens: int
+    kinds: tuple[Kind, ...]
+
+
+class Manifest(_Paper):
+    """What a job is. Written once at submission, never changed."""
+
+    format: int = FORMAT
+    job_id: Name
+    spec: Spec
+    model: Model
+    source: str
+    result_format: ResultFormat = ResultFormat.JSONL
+    priority: Priority = Priority.STANDARD
+    deadline: AwareDatetime | None = None
+    max_failed_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    """The job still succeeds if no more of its rows than this fail."""
+    created_at: AwareDatetime
+    shard_rows: tuple[int, ...]
+    """How many rows each shard holds: the shard table."""
+    input_sha256: str
+    """Of all shards' bytes in order."""
+
+    @property
+    def num_rows(self) -> int:
+        return sum(self.shard_rows)
+
+    @property
+    def num_shards(self) -> int:
+        return len(self.shard_rows)
+
+
+class JobState(StrEnum):
+    """Where a job stands; the last three are ends."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"  # every row ok
+    PARTIAL = "partial"  # some rows ok, or stopped on the way
+    FAILED = "failed"  # no row ok
+
+    @property
+    def marker(self) -> str:
+        """The object that says it to whoever lists the job's folder."""
+        assert self is not JobState.RUNNING
+        return "_SUCCESS" if self is JobState.SUCCEEDED else f"_{self.name}"
+
+
+class FailureExample(_Paper):
+    code: Code | None
+    message: str | None
+    rows: int
+
+
+class Report(_Paper):
+    """How a job ended: its existence is the end."""
+
+    format: int = FORMAT
+    job_id: Name
+    state: JobState
+    rows: int
+    counts: Counts
+    failures: tuple[FailureExample, ...]
+    results: str
+    """Key of the results; `errors` likewise, and None where every row is ok."""
+    errors: str | None
+    created_at: AwareDatetime
+    finished_at: AwareDatetime
+
+    @property
+    def seconds(self) -> float:
+        return (self.finished_at - self.created_at).total_seconds()
+
+
+class StopOrder(_Paper):
+    """`control/cancel.json`: somebody asked for the job's end."""
+
+    requested_at: datetime

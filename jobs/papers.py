@@ -1,0 +1,54 @@
+"""Read a job's papers from the store."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jobs import layout
+from jobs.manifest import FORMAT, Manifest, Report, ServedModel
+from jobs.shards import CorruptObjectError, NewerFormatError
+from jobs.stores import ObjectStore
+
+PaperT = TypeVar("PaperT", bound=BaseModel)
+
+
+class NoSuchJobError(Exception):
+    """There is no job of that id in the store."""
+
+
+def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
+    """Read what a job is.
+
+    Raises:
+        NoSuchJobError: no such job.
+        NewerFormatError: a newer version wrote it.
+        CorruptObjectError: it can't be read.
+    """
+    if (manifest := _read(store, layout.manifest(job_id), Manifest)) is None:
+        raise NoSuchJobError(
+            f"there is no job {job_id!r} in {store.uri}; `bydawn jobs` lists those there are"
+        )
+    if manifest.format > FORMAT:
+        raise NewerFormatError(
+            f"job {job_id} has format {manifest.format}; this version reads up to {FORMAT}"
+        )
+    return manifest
+
+
+def read_report(store: ObjectStore, job_id: str) -> Report | None:
+    """How a job ended, None while it hasn't."""
+    return _read(store, layout.report(job_id), Report)
+
+
+def read_served_model(store: ObjectStore, alias: str) -> ServedModel | None:
+    """What workers of an alias serve, None if none has ever served it on this store."""
+    return _read(store, layout.model(alias), ServedModel)
+
+
+def _read(store: ObjectStore, key: str, paper: type[PaperT]) -> PaperT | None:
+    if (body := store.get(key)) is None:
+        return None
+    try:
+        return paper.model_validate_json(body)
+    except ValidationError as error:
+        raise CorruptObjectError(f"{key} in {store.uri} can't be read: {error}") from error

@@ -1,0 +1,83 @@
+"""Queue names, the messages on them, and what both sides tell Celery about Redis.
+
+A message names a job and a shard and nothing else: losing one loses no work (the reconciler sends it
+again), and a second copy does no harm (a shard has one lease and one part).
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from jobs.manifest import FORMAT, Priority
+from jobs.names import check_name
+
+SHARD_TASK = "bydawn.shard"
+FINISH_TASK = "bydawn.finish"
+
+
+def queue_name(alias: str, priority: Priority) -> str:
+    return f"bydawn.{check_name(alias)}.{priority}"
+
+
+def queue_names(alias: str) -> list[str]:
+    """The queues of a model, in the order in which they are drained."""
+    return [queue_name(alias, priority) for priority in Priority]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One Celery message; its id says what it is for, so that a queue can be read without decoding."""
+
+    task: str
+    task_id: str
+    queue: str
+    kwargs: dict[str, int | str]
+
+
+Send = Callable[[Message], None]
+
+
+def shard_message(job_id: str, shard_no: int, queue: str) -> Message:
+    kwargs: dict[str, int | str] = {"format": FORMAT, "job_id": job_id, "shard_no": shard_no}
+    return Message(SHARD_TASK, shard_task_id(job_id, shard_no), queue, kwargs)
+
+
+def finish_message(job_id: str, queue: str) -> Message:
+    return Message(FINISH_TASK, finish_task_id(job_id), queue, {"format": FORMAT, "job_id": job_id})
+
+
+def shard_task_id(job_id: str, shard_no: int) -> str:
+    return f"{job_id}/{shard_no}"
+
+
+def finish_task_id(job_id: str) -> str:
+    return f"{job_id}/finish"
+
+
+def queued_task_ids(client: redis.Redis, queue: str) -> set[str]:
+    """The ids of all messages waiting in a queue, read from kombu's list without taking any."""
+    return {json.loads(raw)["headers"]["id"] for raw in client.lrange(queue, 0, -1)}
+
+
+def celery_options(broker_url: str) -> dict[str, Any]:
+    """The settings that producers and workers must share."""
+    return {
+        "broker_url": broker_url,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_create_missing_queues": True,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "queue_order_strategy": "priority",
+            "socket_timeout": 30.0,
+            "socket_connect_timeout": 5.0,
+            "socket_keepalive": True,
+            # A shard's safety is its lease, which is renewed; kombu's own clock never is, and would
+            # only hand a long shard out again while it runs.
+            "visibility_timeout": 24 * 3600,
+        },
+    }

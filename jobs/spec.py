@@ -1,0 +1,93 @@
+"""What a user asks for: one spec per kind of job, validated before anything is written."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Label(BaseModel):
+    """A label of a classification: `name` is returned as given, the model reads its `_` as spaces."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=1000)
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.name.replace("_", " ").split())
+
+
+class Example(BaseModel):
+    """A text with its right label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(min_length=1)
+    label: str
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassifySpec(_Spec):
+    """One label per row, with a probability for each."""
+
+    kind: Literal["classify"] = "classify"
+    labels: tuple[Label, ...] = Field(min_length=2, max_length=1000)
+    examples: tuple[Example, ...] = ()
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        seen: dict[str, str] = {}
+        for label in labels:
+            if not label.words:
+                raise ValueError(f"the label {label.name!r} has no words in it")
+            if label.words.casefold() in seen:
+                twin = seen[label.words.casefold()]
+                raise ValueError(f"the labels {twin!r} and {label.name!r} read alike; each must differ")
+            seen[label.words.casefold()] = label.name
+        return labels
+
+    @model_validator(mode="after")
+    def _examples_have_known_labels(self) -> Self:
+        known = {label.name for label in self.labels}
+        for example in self.examples:
+            if example.label not in known:
+                raise ValueError(
+                    f"an example has the label {example.label!r}; the labels are {', '.join(sorted(known))}"
+                )
+        return self
+
+
+class SummarizeSpec(_Spec):
+    """A summary per document, of at most `max_words` words."""
+
+    kind: Literal["summarize"] = "summarize"
+    max_words: int = Field(default=120, ge=10, le=2000)
+
+
+class GenerateSpec(_Spec):
+    """An answer per prompt; `temperature` 0 is greedy."""
+
+    kind: Literal["generate"] = "generate"
+    max_tokens: int = Field(default=256, ge=1, le=32_768)
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    system: str | None = None
+
+
+class EmbedSpec(_Spec):
+    """A vector per text: the model's hidden states of `layer`, pooled."""
+
+    kind: Literal["embed"] = "embed"
+    pool: Literal["mean", "last", "mean+last"] = "mean"
+    layer: int = -1
+
+
+Spec = Annotated[ClassifySpec | SummarizeSpec | GenerateSpec | EmbedSpec, Field(discriminator="kind")]
+Kind = Literal["classify", "summarize", "generate", "embed"]

@@ -1,0 +1,73 @@
+"""Open the store, the ledger and the queue that the environment or flags name, or say what is missing."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import redis
+from celery import Celery
+
+from jobs import queues
+from jobs.dispatch import Dispatcher
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+from jobs.stores import ObjectStore, StoreError, open_store
+from producer.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a producer's work goes."""
+
+    store: ObjectStore
+    ledger: Ledger
+    dispatcher: Dispatcher
+
+
+def connect(settings: Settings) -> Connection:
+    """Check that both services answer; raises UserError with the remedy."""
+    store, ledger = connect_store(settings), connect_ledger(settings)
+    return Connection(store, ledger, Dispatcher(ledger, _make_sender(settings)))
+
+
+def connect_store(settings: Settings) -> ObjectStore:
+    if not settings.store:
+        raise UserError(
+            "no store is named: set BYDAWN_STORE (or --store) to a folder or to s3://bucket/prefix"
+        )
+    try:
+        store = open_store(settings.store)
+        store.exists("probe")
+    except StoreError as error:
+        raise UserError(str(error)) from error
+    return store
+
+
+def connect_ledger(settings: Settings) -> Ledger:
+    url = settings.broker_url.get_secret_value()
+    try:
+        client = settings.redis()
+        client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise UserError(
+            f"no Redis answers at {_without_secret(url)} ({error}); start one and set BYDAWN_BROKER_URL, "
+            "or use `bydawn run`, which brings its own"
+        ) from error
+    return Ledger(client)
+
+
+def _make_sender(settings: Settings) -> queues.Send:
+    app = Celery("bydawn", set_as_current=False)
+    app.conf.update(queues.celery_options(settings.broker_url.get_secret_value()))
+
+    def send(message: queues.Message) -> None:
+        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+
+    return send
+
+
+def _without_secret(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
+    except ValueError:
+        return "BYDAWN_BROKER_URL"

@@ -1,0 +1,144 @@
+"""Submit: check the whole input as it streams into shards, then make the job known, then queue it."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from jobs import layout
+from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
+from jobs.names import new_job_id
+from jobs.outcome import Code
+from jobs.papers import NoSuchJobError, read_manifest
+from jobs.readers import InputRow
+from jobs.shards import encode_shard
+from jobs.spec import Kind, Spec
+from jobs.stores import ObjectStore
+from producer.connection import Connection
+from producer.errors import UserError
+
+SHARD_ROWS: dict[Kind, int] = {"classify": 64, "summarize": 4, "generate": 32, "embed": 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that a submission says, beside its rows."""
+
+    spec: Spec
+    source: str
+    model: Model
+    result_format: ResultFormat = ResultFormat.JSONL
+    priority: Priority = Priority.STANDARD
+    deadline: datetime | None = None
+    max_failed_share: float = 0.0
+    idempotency_key: str | None = None
+    shard_rows: int | None = None
+
+
+def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> str:
+    """Make a job of the rows and return its id; the same idempotency key gives the same job.
+
+    Raises:
+        InputError: the input is refused, and nothing of the job is left in the store.
+    """
+    store = connection.store
+    job_id = _job_id(store, order.idempotency_key)
+    if _exists(store, job_id):
+        return job_id
+    try:
+        manifest = _write_job(store, order, job_id, rows)
+    except BaseException:
+        _remove(store, job_id, order.idempotency_key)
+        raise
+    # The order of these steps matters. From the open marker on, workers find and finish the job by
+    # themselves, so that a crash after it loses nothing, and one before it leaves no half-made job.
+    store.create(layout.manifest(job_id), manifest.model_dump_json(indent=2).encode())
+    store.put(layout.open_marker(job_id), b"")
+    connection.dispatcher.start(manifest)
+    return job_id
+
+
+def _job_id(store: ObjectStore, idempotency_key: str | None) -> str:
+    job_id = new_job_id()
+    if idempotency_key is None:
+        return job_id
+    key = _idempotency(idempotency_key)
+    if store.create(key, job_id.encode()):
+        return job_id
+    first = store.get(key)
+    return first.decode() if first is not None else job_id
+
+
+def _idempotency(key: str) -> str:
+    return layout.idempotency(hashlib.sha256(key.encode()).hexdigest()[:40])
+
+
+def _exists(store: ObjectStore, job_id: str) -> bool:
+    """Whether a submission got as far as the open marker, or the job has ended since."""
+    try:
+        read_manifest(store, job_id)
+    except NoSuchJobError:
+        return False
+    if not store.exists(layout.open_marker(job_id)) and not store.exists(layout.report(job_id)):
+        store.put(layout.open_marker(job_id), b"")  # a submission that died between its last two steps
+    return True
+
+
+def _remove(store: ObjectStore, job_id: str, idempotency_key: str | None) -> None:
+    store.delete(list(store.list(layout.job_prefix(job_id))))
+    if idempotency_key is not None:
+        store.delete([_idempotency(idempotency_key)])
+
+
+@dataclass(slots=True)
+class _Shards:
+    """Writes shards and remembers what the manifest tells of them."""
+
+    store: ObjectStore
+    job_id: str
+    rows: list[int] = field(default_factory=list)
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def write(self, rows: list[Row]) -> None:
+        body = encode_shard(self.job_id, len(self.rows), rows)
+        self.store.put(layout.shard(self.job_id, len(self.rows)), body)
+        self.rows.append(len(rows))
+        self.sha256.update(body)
+
+
+def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[InputRow]) -> Manifest:
+    shards = _Shards(store, job_id)
+    stored = (_stored_row(store, job_id, row_no, row) for row_no, row in enumerate(rows))
+    while batch := list(islice(stored, order.shard_rows or SHARD_ROWS[order.spec.kind])):
+        shards.write(batch)
+    if not shards.rows:
+        raise UserError(f"{order.source} has no rows; a job needs at least one")
+    return Manifest(
+        job_id=job_id,
+        spec=order.spec,
+        model=order.model,
+        source=order.source,
+        result_format=order.result_format,
+        priority=order.priority,
+        deadline=order.deadline,
+        max_failed_share=order.max_failed_share,
+        created_at=datetime.now(UTC),
+        shard_rows=tuple(shards.rows),
+        input_sha256=shards.sha256.hexdigest(),
+    )
+
+
+def _stored_row(store: ObjectStore, job_id: str, row_no: int, row: InputRow) -> Row:
+    document = None
+    if row.document is not None:
+        name = row.id
+        if row.document.uri.startswith("s3://"):
+            document = DocumentRef(name=name, uri=row.document.uri, version=row.document.version)
+        else:
+            key = layout.source(job_id, row_no)
+            store.put(key, Path(row.document.uri).read_bytes())
+            document = DocumentRef(name=name, key=key)
+    error = Code(row.error) if row.error is not None else None
+    return Row(id=row.id, text=row.text, document=document, columns=row.columns, error=error)

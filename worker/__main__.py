@@ -1,0 +1,63 @@
+"""`python -m worker`: one worker, until it is told to stop. Exit code 2 where it can't start."""
+
+import logging
+import sys
+
+import redis
+from pydantic import ValidationError
+
+from engine import ModelError
+from jobs.ledger import Ledger
+from jobs.stores import ObjectStore, StoreError, open_store
+from worker import bootstrap
+from worker.app import make_app, make_sender, register, worker_arguments
+from worker.engine_process import EngineProcess
+from worker.settings import WorkerSettings
+
+
+def main() -> int:
+    try:
+        settings = WorkerSettings()
+        _log_to_stderr(settings.log_level)
+        store, ledger = _connect(settings)
+        engine = bootstrap.start_engine(settings)
+    except (ModelError, StoreError, redis.RedisError, ValidationError) as error:
+        print(f"bydawn worker can't start: {error}", file=sys.stderr)
+        return 2
+    try:
+        _serve(settings, store, ledger, engine)
+    finally:
+        engine.close()
+    return 0
+
+
+def _connect(settings: WorkerSettings) -> tuple[ObjectStore, Ledger]:
+    if not settings.store:
+        raise StoreError("BYDAWN_STORE is not set; set it to a folder or to s3://bucket/prefix")
+    store = open_store(settings.store)
+    store.probe()
+    client = settings.redis()
+    client.ping()
+    return store, Ledger(client)
+
+
+def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine: EngineProcess) -> None:
+    app = make_app(settings.broker_url.get_secret_value(), settings.served_alias)
+    model = bootstrap.load_model(settings, engine)
+    worker = bootstrap.build(settings, store, ledger, make_sender(app), model)
+    register(app, worker)
+    bootstrap.publish_model(store, model, settings.model)
+    worker.start()
+    logging.getLogger("worker").info("action=ready model=%s worker=%s", model.alias, settings.worker_id)
+    try:
+        app.worker_main(worker_arguments(model.alias, settings.concurrency, settings.log_level))
+    finally:
+        worker.close()
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The Celery application: entrypoints that translate messages into calls."""
+
+import logging
+from typing import Any, Protocol
+
+from celery import Celery
+
+from jobs import queues
+from jobs.manifest import FORMAT
+
+log = logging.getLogger(__name__)
+
+
+class Handlers(Protocol):
+    """What the messages ask for."""
+
+    def run_shard(self, job_id: str, shard_no: int) -> None: ...
+
+    def finish(self, job_id: str) -> None: ...
+
+
+def make_sender(app: Celery) -> queues.Send:
+    def send(message: queues.Message) -> None:
+        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+
+    return send
+
+
+def make_app(broker_url: str, alias: str) -> Celery:
+    app = Celery("bydawn", set_as_current=False)
+    app.conf.update(queues.celery_options(broker_url))
+    app.conf.update(
+        task_queues=None,
+        task_acks_late=True,
+        task_default_queue=queues.queue_names(alias)[0],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+    )
+    return app
+
+
+def register(app: Celery, handlers: Handlers) -> None:
+    """Bind the messages of `jobs.queues` to their handlers."""
+
+    @app.task(name=queues.SHARD_TASK)
+    def run_shard(format: int, job_id: str, shard_no: int) -> None:  # noqa: A002 (the wire's word)
+        if _readable(format, job_id):
+            handlers.run_shard(job_id, shard_no)
+
+    @app.task(name=queues.FINISH_TASK)
+    def finish(format: int, job_id: str) -> None:  # noqa: A002
+        if _readable(format, job_id):
+            handlers.finish(job_id)
+
+
+def _readable(message_format: int, job_id: str) -> bool:
+    """A newer version's message is left to newer workers: the reconciler sends it again."""
+    if message_format > FORMAT:
+        log.warning("action=give_back job=%s format=%s", job_id, message_format)
+    return message_format <= FORMAT
+
+
+def worker_arguments(alias: str, concurrency: int, log_level: str) -> list[str]:
+    """Celery's own command line: threads, because a prefork child can't share one engine."""
+    options: dict[str, Any] = {
+        "--pool": "threads",
+        "--concurrency": concurrency,
+        "--queues": ",".join(queues.queue_names(alias)),
+        "--loglevel": log_level,
+    }
+    switches = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return ["--quiet", "worker", *(f"{name}={value}" for name, value in options.items()), *switches]

@@ -1,0 +1,98 @@
+"""The one place where a worker is wired together."""
+
+import logging
+from dataclasses import dataclass
+
+from engine.tokenizer import Tokenizer
+
+from engine import EngineConfig
+from jobs import layout
+from jobs.dispatch import Dispatcher
+from jobs.ledger import Ledger
+from jobs.manifest import ServedModel
+from jobs.queues import Send
+from jobs.stores import ObjectStore
+from worker.announce import Announcer
+from worker.engine_process import EngineProcess
+from worker.finish import Finisher
+from worker.leases import Leases
+from worker.model import Model
+from worker.reconcile import Reconciler
+from worker.run_shard import ShardRunner
+from worker.settings import WorkerSettings
+from worker.settle import Settler
+
+log = logging.getLogger(__name__)
+
+
+def start_engine(settings: WorkerSettings) -> EngineProcess:
+    """Load the model; raises ModelError."""
+    return EngineProcess(
+        EngineConfig(model=settings.model, device=settings.device, max_model_len=settings.max_model_len)
+    )
+
+
+def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
+    return Model(
+        alias=settings.served_alias,
+        fingerprint=engine.fingerprint,
+        max_model_len=engine.max_model_len,
+        tokenizer=Tokenizer.load(settings.model),
+        engine=engine,
+    )
+
+
+@dataclass(slots=True)
+class Worker:
+    """All that runs beside Celery's own threads."""
+
+    leases: Leases
+    announcer: Announcer
+    reconciler: Reconciler
+    runner: ShardRunner
+    finisher: Finisher
+
+    def start(self) -> None:
+        for part in (self.leases, self.announcer, self.reconciler):
+            part.start()
+
+    def close(self) -> None:
+        # Leases last: what still runs must stay ours.
+        for part in (self.reconciler, self.announcer, self.leases):
+            part.close()
+
+    def run_shard(self, job_id: str, shard_no: int) -> None:
+        self.runner.run(job_id, shard_no)
+
+    def finish(self, job_id: str) -> None:
+        try:
+            self.finisher.finish(job_id)
+        except Exception:
+            log.exception("action=finish job=%s", job_id)  # the reconciler sends it again
+
+
+def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Send, model: Model) -> Worker:
+    leases = Leases(ledger, settings.worker_id, settings.lease_life_s)
+    dispatcher = Dispatcher(ledger, send, settings.window_shards)
+    settler = Settler(store, ledger, dispatcher)
+    return Worker(
+        leases=leases,
+        announcer=Announcer(ledger, settings.worker_id, settings.served_alias, leases),
+        reconciler=Reconciler(
+            store, ledger, dispatcher, settler, settings.worker_id, settings.reconcile_interval_s
+        ),
+        runner=ShardRunner(store, ledger, leases, settler, model),
+        finisher=Finisher(store, ledger, leases),
+    )
+
+
+def publish_model(store: ObjectStore, model: Model, name: str) -> None:
+    """Tell producers what this alias stands for."""
+    served = ServedModel(
+        alias=model.alias,
+        fingerprint=model.fingerprint,
+        name=name,
+        max_model_len_tokens=model.max_model_len,
+        kinds=("classify", "summarize", "generate", "embed"),
+    )
+    store.put(layout.model(model.alias), served.model_dump_json(indent=2).encode())

@@ -1,0 +1,86 @@
+"""The engine's own process: a native crash here costs the worker nothing but these requests."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from multiprocessing.connection import Connection
+
+from engine import EngineConfig, EngineError, Request
+from worker.engine_messages import (
+    Broken,
+    Cancel,
+    Finished,
+    FromEngine,
+    Loaded,
+    LoadFailed,
+    Result,
+    Submit,
+    ToEngine,
+)
+
+
+def main(pipe: Connection, config: EngineConfig) -> None:
+    """Load the model, then serve requests until the other end of the pipe is gone."""
+    # A terminal's Ctrl-C and a container's stop reach us too, but when to end is the worker's decision.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    from engine import Engine
+
+    try:
+        engine = Engine(config)
+    except EngineError as error:
+        pipe.send(LoadFailed(str(error)))
+        return
+    pipe.send(Loaded(engine.fingerprint, engine.max_model_len))
+    _Desk(pipe, engine.submit).serve()
+
+
+class _Desk:
+    """Hands requests in and results out."""
+
+    def __init__(self, pipe: Connection, submit: Callable[[Request], Future[Result]]) -> None:
+        self._pipe = pipe
+        self._submit = submit
+        self._futures: dict[int, Future[Result]] = {}
+        self._send_lock = threading.Lock()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                message: ToEngine = self._pipe.recv()
+            except (EOFError, OSError):
+                # The worker is dead. Nobody wants the answers; an orderly end would only delay this one.
+                os._exit(1)
+            match message:
+                case Submit():
+                    self._take(message)
+                case Cancel(request_id) if (future := self._futures.get(request_id)) is not None:
+                    future.cancel()
+
+    def _take(self, message: Submit) -> None:
+        request_id = message.request_id
+        try:
+            future = self._submit(message.request)
+        except EngineError as error:
+            self._send(Broken(request_id, error))
+            return
+        self._futures[request_id] = future
+        future.add_done_callback(lambda done: self._give(request_id, done))
+
+    def _give(self, request_id: int, done: Future[Result]) -> None:
+        self._futures.pop(request_id, None)
+        try:
+            self._send(Finished(request_id, done.result()))
+        except CancelledError:
+            pass  # the worker cancelled it and has forgotten it
+        except EngineError as error:
+            self._send(Broken(request_id, error))
+
+    def _send(self, message: FromEngine) -> None:
+        try:
+            with self._send_lock:
+                self._pipe.send(message)
+        except OSError:
+            os._exit(1)

@@ -1,0 +1,47 @@
+"""What the worker and its engine process say to each other, over a pipe that only they hold."""
+
+from dataclasses import dataclass
+
+from engine import ChoiceScores, Completion, Embedding, Request
+
+Result = Completion | ChoiceScores | Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    request_id: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    fingerprint: str
+    max_model_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    request_id: int
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The request ended in an error; engine errors are plain exceptions that a pipe can carry."""
+
+    request_id: int
+    error: Exception
+
+
+ToEngine = Submit | Cancel
+FromEngine = Loaded | LoadFailed | Finished | Broken

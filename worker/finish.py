@@ -1,0 +1,117 @@
+"""Finish: check every part, write the outputs, and let one conditional put decide the job's end."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from jobs import layout
+from jobs.ledger import Ledger
+from jobs.manifest import FailureExample, JobState, Manifest, Report
+from jobs.outcome import Code, Counts, Outcome, Status
+from jobs.papers import read_manifest, read_report
+from jobs.shards import CorruptObjectError, decode_part
+from jobs.stores import ObjectStore
+from worker.leases import Leases
+from worker.result_files import write_errors, write_results
+
+log = logging.getLogger(__name__)
+
+_UNIT = "finish"
+_TOP_FAILURES = 10
+
+
+class PartMissingError(Exception):
+    """The ledger says settled, the store has no part; the store is right."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a pass over all parts adds up to."""
+
+    counts: Counts = field(default_factory=Counts)
+    failures: Counter[tuple[Code | None, str | None]] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        self.counts.add(outcome)
+        if outcome.status is not Status.OK:
+            self.failures[outcome.code, outcome.message] += 1
+
+    def examples(self) -> tuple[FailureExample, ...]:
+        return tuple(
+            FailureExample(code=code, message=message, rows=rows)
+            for (code, message), rows in self.failures.most_common(_TOP_FAILURES)
+        )
+
+
+class Finisher:
+    """Ends jobs whose shards are all settled. Every step can be repeated."""
+
+    def __init__(self, store: ObjectStore, ledger: Ledger, leases: Leases) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._leases = leases
+
+    def finish(self, job_id: str) -> None:
+        if not self._leases.take(job_id, _UNIT):
+            return
+        try:
+            manifest = read_manifest(self._store, job_id)
+            report = read_report(self._store, job_id) or self._publish(manifest)
+            self._close(report)
+        except PartMissingError as error:
+            log.error("action=finish job=%s error=%s", job_id, error)
+            self._ledger.forget(job_id)  # it is rebuilt from the parts that there are
+        finally:
+            self._leases.release(job_id, _UNIT)
+
+    def _publish(self, manifest: Manifest) -> Report:
+        tally = _Tally()
+        for shard_no in range(manifest.num_shards):
+            for outcome in self._part(manifest, shard_no):
+                tally.add(outcome)
+        counts = tally.counts
+        if counts.rows != manifest.num_rows:
+            raise CorruptObjectError(
+                f"job {manifest.job_id} has {counts.rows} outcomes for {manifest.num_rows} rows"
+            )
+        results = write_results(self._store, manifest, self._part)
+        errors = write_errors(self._store, manifest, self._part) if counts.ok < counts.rows else None
+        report = Report(
+            job_id=manifest.job_id,
+            state=end_state(manifest, counts),
+            rows=counts.rows,
+            counts=counts,
+            failures=tally.examples(),
+            results=results,
+            errors=errors,
+            created_at=manifest.created_at,
+            finished_at=datetime.now(UTC),
+        )
+        body = report.model_dump_json(indent=2).encode()
+        if self._store.create(layout.report(manifest.job_id), body):
+            return report
+        winner = read_report(self._store, manifest.job_id)
+        assert winner is not None, "a report is never removed"
+        return winner
+
+    def _close(self, report: Report) -> None:
+        # The marker comes after all else, for it tells readers that everything is there; the job stays
+        # open until then, so that a crash in between is found and repeated.
+        self._store.put(layout.end_marker(report.job_id, report.state), b"")
+        self._store.delete([layout.open_marker(report.job_id)])
+        self._ledger.end(report.job_id, report.state)
+        log.info("action=finish job=%s state=%s rows=%s", report.job_id, report.state, report.rows)
+
+    def _part(self, manifest: Manifest, shard_no: int) -> Iterator[Outcome]:
+        if (body := self._store.get(layout.part(manifest.job_id, shard_no))) is None:
+            raise PartMissingError(f"shard {shard_no} of job {manifest.job_id} is settled but has no part")
+        yield from decode_part(body, manifest.job_id, shard_no)
+
+
+def end_state(manifest: Manifest, counts: Counts) -> JobState:
+    """A job that was stopped on the way is partial, whatever share of its rows was done."""
+    if counts.cancelled + counts.expired == 0 and counts.failed <= manifest.max_failed_share * counts.rows:
+        return JobState.SUCCEEDED
+    return JobState.PARTIAL if counts.ok or counts.cancelled or counts.expired else JobState.FAILED

@@ -1,0 +1,42 @@
+"""The seam between a shard and what is done with its rows."""
+
+from typing import Any, Protocol, assert_never
+
+from jobs.manifest import Row
+from jobs.outcome import Usage
+from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Spec, SummarizeSpec
+from worker.model import Model
+
+
+class Kind(Protocol):
+    """One kind of job, with its spec and a model."""
+
+    async def prepare(self) -> None:
+        """Ask what all rows need; called once, before the first row of a shard."""
+
+    async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
+        """The row's result. `text` is the row's own or its document's, and is not blank.
+
+        Raises:
+            RowError: this row can't be done.
+            EngineError: the engine broke; the whole shard is tried again.
+        """
+
+
+def make_kind(spec: Spec, model: Model) -> Kind:
+    from worker.kinds.classify import Classify
+    from worker.kinds.embed import Embed
+    from worker.kinds.generate import Generate
+    from worker.kinds.summarize import Summarize
+
+    match spec:
+        case ClassifySpec():
+            return Classify(spec, model)
+        case SummarizeSpec():
+            return Summarize(spec, model)
+        case GenerateSpec():
+            return Generate(spec, model)
+        case EmbedSpec():
+            return Embed(spec, model)
+        case _:
+            assert_never(spec)

@@ -1,0 +1,71 @@
+"""Classify: each label's log-probability after the text, less what the label gets after no text at all."""
+
+import math
+from typing import Any
+
+from engine import ChoiceScores, Request
+from jobs.manifest import Row
+from jobs.outcome import Usage
+from jobs.spec import ClassifySpec, Label
+from worker.model import Model, usage_of
+
+# A model favours some labels whatever it reads. What it says of a text without content is that favour,
+# and it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
+_CONTENT_FREE = ("N/A", "[MASK]", "")
+_DIGITS = 6
+
+
+class Classify:
+    def __init__(self, spec: ClassifySpec, model: Model) -> None:
+        self._spec = spec
+        self._model = model
+        self._instructions = instructions(spec)
+        self._choices = tuple(f" {label.words}" for label in spec.labels)
+        self._prior = [0.0] * len(spec.labels)
+
+    async def prepare(self) -> None:
+        """Learn the prior: the mean log-probability of each label after texts without content."""
+        blank = [(await self._score(text)).choice_logprobs for text in _CONTENT_FREE]
+        self._prior = [math.fsum(column) / len(blank) for column in zip(*blank, strict=True)]
+
+    async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
+        scored = await self._score(text)
+        logits = [mine - prior for mine, prior in zip(scored.choice_logprobs, self._prior, strict=True)]
+        scores = softmax(logits)
+        best = max(range(len(scores)), key=scores.__getitem__)
+        names = [label.name for label in self._spec.labels]
+        result = {
+            "label": names[best],
+            "confidence": round(scores[best], _DIGITS),
+            "scores": {name: round(score, _DIGITS) for name, score in zip(names, scores, strict=True)},
+        }
+        return result, usage_of(scored)
+
+    async def _score(self, text: str) -> ChoiceScores:
+        prompt = f"{self._instructions}{_question(text)}"
+        return await self._model.ask(Request(prompt=prompt, choices=self._choices), ChoiceScores)
+
+
+def instructions(spec: ClassifySpec) -> str:
+    """What all rows of a job share, first in every prompt, so that its KV is computed once."""
+    lines = ["Classify each text by its topic. The topics are:"]
+    lines += [_label_line(label) for label in spec.labels]
+    by_name = {label.name: label.words for label in spec.labels}
+    examples = [f"{_question(example.text)} {by_name[example.label]}" for example in spec.examples]
+    return "\n".join(lines) + "\n\n" + "".join(f"{example}\n\n" for example in examples)
+
+
+def softmax(logits: list[float]) -> list[float]:
+    """Probabilities that sum to 1."""
+    top = max(logits)
+    weights = [math.exp(logit - top) for logit in logits]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def _label_line(label: Label) -> str:
+    return f"- {label.words}: {label.description}" if label.description else f"- {label.words}"
+
+
+def _question(text: str) -> str:
+    return f"Text: {' '.join(text.split())}\nTopic:"

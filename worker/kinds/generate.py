@@ -1,0 +1,59 @@
+"""Generate: a row's prompt, or its chat messages, answered."""
+
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from engine import Completion, Request, Sampling
+from jobs.manifest import Row
+from jobs.outcome import Code, RowError, Usage
+from jobs.spec import GenerateSpec
+from worker.model import Model, usage_of
+
+
+class ChatMessage(BaseModel):
+    """One turn of a conversation, as the `messages` of a JSONL row hold them."""
+
+    role: str
+    content: str
+
+
+_MESSAGES = TypeAdapter(list[ChatMessage])
+
+
+class Generate:
+    def __init__(self, spec: GenerateSpec, model: Model) -> None:
+        self._spec = spec
+        self._model = model
+        self._sampling = Sampling(
+            max_tokens=spec.max_tokens,
+            temperature=spec.temperature,
+            top_p=spec.top_p,
+            seed=spec.seed,
+            stop=spec.stop,
+        )
+
+    async def prepare(self) -> None:
+        """Nothing is shared between rows but the system message, which the prefix cache keeps."""
+
+    async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
+        ids = self._model.tokenizer.chat_token_ids(self._messages(row, text))
+        completion = await self._model.ask(Request(prompt_token_ids=ids, sampling=self._sampling), Completion)
+        result = {"text": completion.text, "finish_reason": completion.finish_reason.value}
+        return result, usage_of(completion)
+
+    def _messages(self, row: Row, text: str) -> list[dict[str, str]]:
+        messages = _given_messages(row) or [{"role": "user", "content": text}]
+        if self._spec.system is not None and messages[0]["role"] != "system":
+            messages.insert(0, {"role": "system", "content": self._spec.system})
+        return messages
+
+
+def _given_messages(row: Row) -> list[dict[str, str]]:
+    if (given := row.columns.get("messages")) is None:
+        return []
+    try:
+        return [message.model_dump() for message in _MESSAGES.validate_python(given)]
+    except ValidationError as error:
+        reason = f"`messages` must be a list of objects with role and content: {error.errors()[0]['msg']}"
+        raise RowError(Code.BAD_REQUEST, reason) from error

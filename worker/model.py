@@ -1,0 +1,55 @@
+"""The model as the kinds of job see it: a tokenizer, a limit, and somebody to ask."""
+
+import asyncio
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from engine.tokenizer import Tokenizer
+
+from engine import ChoiceScores, Completion, Embedding, Request, RequestError, RequestTooLong
+from jobs.outcome import Code, RowError, Usage
+from worker.engine_messages import Result
+
+ResultT = TypeVar("ResultT", Completion, ChoiceScores, Embedding)
+
+
+class Submits(Protocol):
+    """What of the engine's face the worker needs; a fake has just this."""
+
+    def submit(self, request: Request) -> "Future[Result]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One served model."""
+
+    alias: str
+    fingerprint: str
+    max_model_len: int
+    tokenizer: Tokenizer
+    engine: Submits
+
+    async def ask(self, request: Request, answer: type[ResultT]) -> ResultT:
+        """Wait for the engine's answer, of the type that the request's kind of work has.
+
+        Raises:
+            RowError: the engine refuses this request; another one may well pass.
+            EngineError: the engine broke with the request in it.
+        """
+        try:
+            result = await asyncio.wrap_future(self.engine.submit(request))
+        except RequestTooLong as error:
+            raise RowError(Code.TOO_LONG, str(error)) from error
+        except RequestError as error:
+            raise RowError(Code.BAD_REQUEST, str(error)) from error
+        assert isinstance(result, answer), (result, answer)
+        return result
+
+
+def usage_of(result: Completion | ChoiceScores | Embedding) -> Usage:
+    return Usage(
+        prompt_tokens=result.usage.prompt_tokens,
+        cached_tokens=result.usage.cached_tokens,
+        output_tokens=result.usage.output_tokens,
+    )

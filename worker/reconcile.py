@@ -1,0 +1,125 @@
+"""Reconcile: one worker looks at all open jobs and sends again what nobody runs and nobody queues."""
+
+import logging
+import threading
+
+import redis
+
+from jobs import layout, queues
+from jobs.dispatch import Dispatcher
+from jobs.ledger import Ledger
+from jobs.manifest import Manifest, Priority
+from jobs.papers import NoSuchJobError, read_manifest, read_report
+from jobs.shards import CorruptObjectError
+from jobs.stores import ObjectStore, StoreError
+from worker.settle import Settler
+
+log = logging.getLogger(__name__)
+
+_FINISH = "finish"
+
+
+class Reconciler:
+    """The store is the truth: a ledger that knows less is taught, a message that is lost is sent again."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        ledger: Ledger,
+        dispatcher: Dispatcher,
+        settler: Settler,
+        worker_id: str,
+        interval_s: float,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+        self._settler = settler
+        self._worker_id = worker_id
+        self._interval_s = interval_s
+        # Seen without a lease and a message in the last pass. A message that was taken a moment ago has
+        # neither for an instant, so only what is seen twice counts as lost.
+        self._suspects: set[str] = set()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run_for_life, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _run_for_life(self) -> None:
+        while not self._closed.wait(self._interval_s):
+            try:
+                if self._ledger.hold_reconciler(self._worker_id, life_s=max(2, round(self._interval_s * 3))):
+                    self.reconcile_all()
+            except (redis.RedisError, StoreError) as error:
+                log.warning("action=reconcile error=%s", error)
+            except Exception:
+                log.exception("action=reconcile")
+
+    def reconcile_all(self) -> None:
+        """One pass over all open jobs."""
+        suspects: set[str] = set()
+        for key in list(self._store.list(layout.OPEN_PREFIX)):
+            job_id = key.removeprefix(layout.OPEN_PREFIX)
+            try:
+                suspects |= self._reconcile(read_manifest(self._store, job_id))
+            except (CorruptObjectError, NoSuchJobError) as error:
+                log.error("action=reconcile job=%s error=%s", job_id, error)
+        self._suspects = suspects
+
+    def _reconcile(self, manifest: Manifest) -> set[str]:
+        """Mend one job; returns the task ids that look lost, but not yet for long enough."""
+        job_id = manifest.job_id
+        if not self._ledger.knows(job_id):
+            self._rebuild(manifest)
+        settled = self._ledger.settled(job_id)
+        if len(settled) == manifest.num_shards or read_report(self._store, job_id) is not None:
+            return self._mend_finish(manifest)
+        suspects = self._mend_shards(manifest, settled)
+        self._dispatcher.top_up(manifest)
+        return suspects
+
+    def _rebuild(self, manifest: Manifest) -> None:
+        log.warning("action=rebuild job=%s", manifest.job_id)
+        self._ledger.open(manifest)
+        if self._store.exists(layout.cancel(manifest.job_id)):
+            self._ledger.stop(manifest.job_id)
+        for key in self._store.list(layout.parts_prefix(manifest.job_id)):
+            self._settler.adopt(manifest, layout.part_shard_no(key))
+
+    def _mend_shards(self, manifest: Manifest, settled: set[int]) -> set[str]:
+        job_id = manifest.job_id
+        progress = self._ledger.progress(job_id)
+        cursor = progress.cursor if progress is not None else 0
+        unsettled = [shard_no for shard_no in range(cursor) if shard_no not in settled]
+        held = self._ledger.held(job_id, [str(shard_no) for shard_no in unsettled])
+        queued = self._queued(manifest)
+        suspects: set[str] = set()
+        for shard_no in unsettled:
+            task_id = queues.shard_task_id(job_id, shard_no)
+            if str(shard_no) in held or task_id in queued:
+                continue
+            if task_id not in self._suspects:
+                suspects.add(task_id)
+            elif not self._settler.adopt(manifest, shard_no):
+                log.warning("action=send_again job=%s shard=%s", job_id, shard_no)
+                self._dispatcher.send_shard(manifest, shard_no)
+        return suspects
+
+    def _mend_finish(self, manifest: Manifest) -> set[str]:
+        task_id = queues.finish_task_id(manifest.job_id)
+        if self._ledger.held(manifest.job_id, [_FINISH]) or task_id in self._queued(manifest):
+            return set()
+        if task_id not in self._suspects:
+            return {task_id}
+        log.warning("action=send_again job=%s unit=finish", manifest.job_id)
+        self._dispatcher.send_finish(manifest)
+        return set()
+
+    def _queued(self, manifest: Manifest) -> set[str]:
+        names = [queues.queue_name(manifest.model.alias, priority) for priority in Priority]
+        return set().union(*(queues.queued_task_ids(self._ledger.client, name) for name in names))

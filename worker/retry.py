@@ -1,0 +1,39 @@
+"""What to do when running a shard broke: a pure decision, apart from acting on it."""
+
+from enum import StrEnum
+
+import redis
+
+from engine import EngineError
+from jobs.shards import NewerFormatError
+from jobs.stores import StoreUnavailable
+
+MAX_ATTEMPTS = 3
+
+
+class Decision(StrEnum):
+    """What happens to a shard that broke."""
+
+    GIVE_BACK = "give_back"  # nobody's fault here: the reconciler sends it again, uncounted
+    RETRY = "retry"  # counted, and sent again by the reconciler
+    FAIL_ROWS = "fail_rows"  # it broke too often: its rows end as failed
+
+
+class OtherModelError(Exception):
+    """The job was promised other weights than this worker has."""
+
+
+def decide(error: Exception, attempts: int) -> Decision:
+    """`attempts` counts this one, if this kind of error counts."""
+    if not counts_as_attempt(error):
+        return Decision.GIVE_BACK
+    return Decision.RETRY if attempts < MAX_ATTEMPTS else Decision.FAIL_ROWS
+
+
+def counts_as_attempt(error: Exception) -> bool:
+    """Infrastructure that is away, and work for another worker, say nothing about the shard."""
+    return not isinstance(error, (redis.RedisError, StoreUnavailable, NewerFormatError, OtherModelError))
+
+
+def is_engines_fault(error: Exception) -> bool:
+    return isinstance(error, EngineError)

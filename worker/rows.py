@@ -1,0 +1,76 @@
+"""Run the rows of one shard side by side; every row ends in exactly one outcome."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from engine import EngineError
+from jobs.manifest import Row
+from jobs.outcome import Code, Counts, Outcome, RowError, Status
+from jobs.stores import StoreError
+from worker.kinds import Kind
+
+log = logging.getLogger(__name__)
+
+ReadText = Callable[[Row], str]
+Watch = Callable[[Counts], Status | None]
+"""Told the counts so far, twice a second; answers how rows that aren't done must end, if the job is over."""
+
+_WATCH_INTERVAL_S = 0.5
+
+
+async def run_rows(rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch) -> list[Outcome]:
+    """One outcome per row, in order.
+
+    Raises:
+        EngineError: the engine broke; no row is to blame, and the shard is tried again.
+        StoreError: a document couldn't be read because the store is away; likewise.
+    """
+    await kind.prepare()
+    tasks = [asyncio.create_task(_run_row(row, kind, read_text)) for row in rows]
+    try:
+        stopped = await _watch_until_done(tasks, watch)
+    finally:
+        # Whether the job was stopped or a row broke the shard: the engine must not go on with the others.
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [_outcome(task, row, stopped) for task, row in zip(tasks, rows, strict=True)]
+
+
+async def _watch_until_done(tasks: "list[asyncio.Task[Outcome]]", watch: Watch) -> Status | None:
+    waiting = set(tasks)
+    while waiting:
+        done, waiting = await asyncio.wait(
+            waiting, timeout=_WATCH_INTERVAL_S, return_when=asyncio.FIRST_EXCEPTION
+        )
+        for task in done:
+            task.result()
+        finished = Counts.of(task.result() for task in tasks if task.done())
+        if (stopped := await asyncio.to_thread(watch, finished)) is not None:
+            return stopped
+    return None
+
+
+def _outcome(task: "asyncio.Task[Outcome]", row: Row, stopped: Status | None) -> Outcome:
+    if not task.cancelled():
+        return task.result()
+    assert stopped is not None, "only a stopped job leaves rows undone"
+    return Outcome.stopped(row.id, stopped)
+
+
+async def _run_row(row: Row, kind: Kind, read_text: ReadText) -> Outcome:
+    try:
+        text = await asyncio.to_thread(read_text, row)
+        result, usage = await kind.run(row, text)
+    except RowError as error:
+        return Outcome.failed(row.id, error.code, str(error))
+    except (EngineError, StoreError):
+        raise
+    except Exception as error:  # a parser's or our own mistake, which must not cost the neighbours
+        # Its message or traceback might quote the row, so only its type is told.
+        log.error("action=row_broke error=%s", type(error).__name__)
+        return Outcome.failed(
+            row.id, Code.INTERNAL_ERROR, f"{type(error).__name__} while the row was worked on"
+        )
+    return Outcome.ok(row.id, result, usage)

@@ -1,0 +1,62 @@
+"""Cut a document into sections of a token limit, on paragraph and sentence borders."""
+
+import re
+from collections.abc import Callable, Iterator
+
+CountTokens = Callable[[str], int]
+
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
+
+
+def sentences(text: str) -> list[str]:
+    return [sentence for piece in _SENTENCE.split(text) if (sentence := piece.strip())]
+
+
+def split_sections(text: str, max_tokens: int, count_tokens: CountTokens) -> list[str]:
+    """Sections of at most `max_tokens`, about alike in size, which together hold all of the text.
+
+    A paragraph is cut only where it alone is too long, a sentence likewise.
+    """
+    # The blank line between two pieces is a token of its own.
+    pieces = [(piece, count_tokens(piece) + 1) for piece in _pieces(text, max_tokens - 1, count_tokens)]
+    total = sum(tokens for _, tokens in pieces)
+    num_sections = -(-total // max_tokens)
+    target = -(-total // num_sections) if num_sections else max_tokens
+    return ["\n\n".join(section) for section in _packed(pieces, target, max_tokens)]
+
+
+def _packed(pieces: list[tuple[str, int]], target: int, max_tokens: int) -> Iterator[list[str]]:
+    section: list[str] = []
+    held = 0
+    for piece, tokens in pieces:
+        if section and (held >= target or held + tokens > max_tokens):
+            yield section
+            section, held = [], 0
+        section.append(piece)
+        held += tokens
+    if section:
+        yield section
+
+
+def _pieces(text: str, max_tokens: int, count_tokens: CountTokens) -> Iterator[str]:
+    for paragraph in _PARAGRAPH.split(text):
+        if not (paragraph := paragraph.strip()):
+            continue
+        if count_tokens(paragraph) <= max_tokens:
+            yield paragraph
+            continue
+        for sentence in sentences(paragraph):
+            yield from _halved(sentence, max_tokens, count_tokens)
+
+
+def _halved(text: str, max_tokens: int, count_tokens: CountTokens) -> Iterator[str]:
+    """A text without usable borders is halved, between words where there are any, until it fits."""
+    if len(text) <= 1 or count_tokens(text) <= max_tokens:
+        yield text
+        return
+    middle = len(text) // 2
+    border = text.rfind(" ", 1, middle)
+    cut = border if border > middle // 2 else middle
+    yield from _halved(text[:cut].rstrip(), max_tokens, count_tokens)
+    yield from _halved(text[cut:].lstrip(), max_tokens, count_tokens)

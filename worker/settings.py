@@ -1,0 +1,34 @@
+"""What a worker reads from the environment, once (`BYDAWN_DEVICE`, `BYDAWN_CONCURRENCY`, ...)."""
+
+import os
+import socket
+from functools import cached_property
+from secrets import token_hex
+
+from pydantic import Field
+
+from jobs.dispatch import WINDOW_SHARDS
+from jobs.names import Name, model_alias
+from jobs.settings import Settings
+
+
+class WorkerSettings(Settings):
+    """Settings of both sides, and a worker's own."""
+
+    alias: Name | None = None
+    device: str = "auto"
+    max_model_len: int | None = Field(default=None, ge=64, description="tokens; the model's own by default")
+    concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")
+    window_shards: int = Field(default=WINDOW_SHARDS, ge=1)
+    lease_life_s: int = Field(default=15, ge=2)
+    reconcile_interval_s: float = Field(default=5.0, gt=0)
+    log_level: str = "WARNING"
+
+    @property
+    def served_alias(self) -> str:
+        """The name by which queues know this worker's model."""
+        return self.alias or model_alias(self.model)
+
+    @cached_property
+    def worker_id(self) -> str:
+        return f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"

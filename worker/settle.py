@@ -1,0 +1,52 @@
+"""Settle: the one way a shard ends. One conditional put of its part, then the ledger, then what follows."""
+
+import logging
+
+from jobs import layout
+from jobs.dispatch import Dispatcher
+from jobs.ledger import Ledger
+from jobs.manifest import Manifest
+from jobs.outcome import Counts, Outcome
+from jobs.shards import CorruptObjectError, encode_part, part_counts
+from jobs.stores import ObjectStore
+
+log = logging.getLogger(__name__)
+
+
+class Settler:
+    """Used by whoever ends a shard: the worker that ran it, or the reconciler that finds its part."""
+
+    def __init__(self, store: ObjectStore, ledger: Ledger, dispatcher: Dispatcher) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+
+    def settle(self, manifest: Manifest, shard_no: int, outcomes: list[Outcome]) -> None:
+        """Publish a shard's outcomes, unless another worker's are published already: then those count."""
+        body = encode_part(manifest.job_id, shard_no, outcomes)
+        if self._store.create(layout.part(manifest.job_id, shard_no), body):
+            self._note(manifest, shard_no, Counts.of(outcomes))
+        else:
+            self.adopt(manifest, shard_no)
+
+    def adopt(self, manifest: Manifest, shard_no: int) -> bool:
+        """Settle a shard by the part that it has in the store; False if it has none."""
+        if (body := self._store.get(layout.part(manifest.job_id, shard_no))) is None:
+            return False
+        counts = part_counts(body, manifest.job_id, shard_no)
+        if counts.rows != manifest.shard_rows[shard_no]:
+            raise CorruptObjectError(
+                f"the part of shard {shard_no} of job {manifest.job_id} has {counts.rows} rows, "
+                f"its shard {manifest.shard_rows[shard_no]}"
+            )
+        self._note(manifest, shard_no, counts)
+        return True
+
+    def _note(self, manifest: Manifest, shard_no: int, counts: Counts) -> None:
+        # After the put: a crash here leaves a part that the ledger doesn't know, which the reconciler adopts.
+        num_settled = self._ledger.settle(manifest.job_id, shard_no, counts)
+        log.info("action=settle job=%s shard=%s settled=%s", manifest.job_id, shard_no, num_settled)
+        if num_settled == manifest.num_shards:
+            self._dispatcher.send_finish(manifest)
+        elif num_settled is not None:
+            self._dispatcher.top_up(manifest)
