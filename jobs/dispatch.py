@@ -6,7 +6,7 @@ from jobs.manifest import Manifest
 from jobs.queues import Send
 
 WINDOW_SHARDS = 64
-"""Of one job that wait in its queue at most, so that a huge job neither fills Redis nor blocks a small one."""
+"""Of one job that wait in its queue at most, so that a huge job does not fill Redis."""
 
 
 class Dispatcher:

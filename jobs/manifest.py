@@ -131,6 +131,10 @@ class Report(_Paper):
     finished_at: AwareDatetime
 
     @property
+    def succeeded(self) -> bool:
+        return self.state is JobState.SUCCEEDED
+
+    @property
     def seconds(self) -> float:
         return (self.finished_at - self.created_at).total_seconds()
 

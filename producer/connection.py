@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import redis
 from celery import Celery
+from pydantic import SecretStr
 
 from jobs import queues
 from jobs.dispatch import Dispatcher
@@ -71,3 +72,9 @@ def _without_secret(url: str) -> str:
         return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
     except ValueError:
         return "BYDAWN_BROKER_URL"
+
+
+def settings_from(store: str, broker_url: str | None) -> Settings:
+    """The environment's settings, with what flags say above them."""
+    given = {"store": store} if store else {}
+    return Settings(**given, **({"broker_url": SecretStr(broker_url)} if broker_url else {}))

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from jobs.readers import InputRow
+
 from jobs import layout
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
 from jobs.outcome import Code
 from jobs.papers import NoSuchJobError, read_manifest
-from jobs.readers import InputRow
 from jobs.shards import encode_shard
 from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
@@ -44,9 +45,9 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
         InputError: the input is refused, and nothing of the job is left in the store.
     """
     store = connection.store
-    job_id = _job_id(store, order.idempotency_key)
-    if _exists(store, job_id):
-        return job_id
+    if order.idempotency_key is not None and (known := find_job(store, order.idempotency_key)) is not None:
+        return known
+    job_id = _claim_id(store, order.idempotency_key)
     try:
         manifest = _write_job(store, order, job_id, rows)
     except BaseException:
@@ -60,30 +61,31 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
     return job_id
 
 
-def _job_id(store: ObjectStore, idempotency_key: str | None) -> str:
+def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
+    """The job that was submitted under a key, None if none was, or not to the end."""
+    if (body := store.get(_idempotency(idempotency_key))) is None:
+        return None
+    job_id = body.decode()
+    try:
+        read_manifest(store, job_id)
+    except NoSuchJobError:
+        return None
+    if not store.exists(layout.report(job_id)):
+        store.put(layout.open_marker(job_id), b"")  # the submission may have died between its last two steps
+    return job_id
+
+
+def _claim_id(store: ObjectStore, idempotency_key: str | None) -> str:
+    """A new id, or that of a submission under the same key which died before its manifest."""
     job_id = new_job_id()
-    if idempotency_key is None:
-        return job_id
-    key = _idempotency(idempotency_key)
-    if store.create(key, job_id.encode()):
+    if idempotency_key is None or store.create(key := _idempotency(idempotency_key), job_id.encode()):
         return job_id
     first = store.get(key)
-    return first.decode() if first is not None else job_id
+    return job_id if first is None else first.decode()
 
 
 def _idempotency(key: str) -> str:
     return layout.idempotency(hashlib.sha256(key.encode()).hexdigest()[:40])
-
-
-def _exists(store: ObjectStore, job_id: str) -> bool:
-    """Whether a submission got as far as the open marker, or the job has ended since."""
-    try:
-        read_manifest(store, job_id)
-    except NoSuchJobError:
-        return False
-    if not store.exists(layout.open_marker(job_id)) and not store.exists(layout.report(job_id)):
-        store.put(layout.open_marker(job_id), b"")  # a submission that died between its last two steps
-    return True
 
 
 def _remove(store: ObjectStore, job_id: str, idempotency_key: str | None) -> None:

@@ -9,9 +9,9 @@ from jobs.outcome import Usage
 from jobs.spec import ClassifySpec, Label
 from worker.model import Model, usage_of
 
-# A model favours some labels whatever it reads. What it says of a text without content is that favour,
-# and it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
-_CONTENT_FREE = ("N/A", "[MASK]", "")
+# A model favours some labels whatever it reads. What it says of texts without content is that favour, and
+# it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
+_CONTENT_FREE = ("N/A", "Hello.", "I have a question.", "Can you help me with something?")
 _DIGITS = 6
 
 
@@ -48,11 +48,15 @@ class Classify:
 
 def instructions(spec: ClassifySpec) -> str:
     """What all rows of a job share, first in every prompt, so that its KV is computed once."""
-    lines = ["Classify each text by its topic. The topics are:"]
-    lines += [_label_line(label) for label in spec.labels]
     by_name = {label.name: label.words for label in spec.labels}
     examples = [f"{_question(example.text)} {by_name[example.label]}" for example in spec.examples]
-    return "\n".join(lines) + "\n\n" + "".join(f"{example}\n\n" for example in examples)
+    return "\n\n".join([_topics(spec.labels), *examples, ""])
+
+
+def _topics(labels: tuple[Label, ...]) -> str:
+    if not any(label.description for label in labels):
+        return f"Topics: {', '.join(label.words for label in labels)}."
+    return "Topics:\n" + "\n".join(f"- {label.words}: {label.description or label.words}" for label in labels)
 
 
 def softmax(logits: list[float]) -> list[float]:
@@ -63,9 +67,5 @@ def softmax(logits: list[float]) -> list[float]:
     return [weight / total for weight in weights]
 
 
-def _label_line(label: Label) -> str:
-    return f"- {label.words}: {label.description}" if label.description else f"- {label.words}"
-
-
 def _question(text: str) -> str:
-    return f"Text: {' '.join(text.split())}\nTopic:"
+    return f"Message: {' '.join(text.split())}\nTopic:"

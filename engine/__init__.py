@@ -1,0 +1,48 @@
+"""Text in, tokens out: continuous batching over paged KV memory.
+
+Importing this package imports no torch; the first use of `Engine` does.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from engine.config import EngineConfig
+from engine.errors import EngineClosed, EngineError, ModelError, RequestError, RequestTooLong
+from engine.request import (
+    ChoiceScores,
+    Completion,
+    Embedding,
+    EngineStats,
+    FinishReason,
+    Request,
+    Sampling,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+__all__ = [
+    "ChoiceScores",
+    "Completion",
+    "Embedding",
+    "Engine",
+    "EngineClosed",
+    "EngineConfig",
+    "EngineError",
+    "EngineStats",
+    "FinishReason",
+    "ModelError",
+    "Request",
+    "RequestError",
+    "RequestTooLong",
+    "Sampling",
+    "Usage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Engine":
+        from engine.engine import Engine
+
+        return Engine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

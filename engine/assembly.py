@@ -1,0 +1,95 @@
+"""From settings to the parts of an engine: the one place where they are put together."""
+
+from dataclasses import dataclass
+
+import torch
+
+from engine.blocks import BlockPool
+from engine.config import EngineConfig
+from engine.errors import ModelError
+from engine.intake import Intake, Limits
+from engine.kv_cache import KVCache, KVShape
+from engine.loading import kv_shape, load_model, pick_device, pick_dtype
+from engine.memory import default_kv_cache_bytes
+from engine.models import fingerprint, resolve
+from engine.runner import ModelRunner
+from engine.scheduler import Scheduler
+from engine.tokenizer import Tokenizer
+
+# Where more tokens in a step stop paying: the matrix products are as fast as they get.
+DEFAULT_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is made of."""
+
+    tokenizer: Tokenizer
+    intake: Intake
+    scheduler: Scheduler
+    runner: ModelRunner
+    limits: Limits
+    fingerprint: str
+
+
+def assemble(config: EngineConfig) -> Parts:
+    """Load the model and reserve its KV memory; raises ModelError."""
+    resolved = resolve(config.model)
+    tokenizer = Tokenizer(resolved.path)
+    device = pick_device(config)
+    dtype = pick_dtype(config, device)
+    model = load_model(resolved, dtype, device)
+    model_len = _wanted_model_len(config, model.config.max_position_embeddings)
+    shape = kv_shape(model, dtype)
+    num_blocks = _num_blocks(config, shape, model_len, device)
+    max_kv_tokens = num_blocks * config.block_tokens
+    limits = Limits(
+        max_model_len=_fitting_model_len(config, model_len, max_kv_tokens),
+        max_kv_tokens=max_kv_tokens,
+        vocab_size=model.config.vocab_size,
+        num_layers=shape.num_layers,
+    )
+    return Parts(
+        tokenizer=tokenizer,
+        intake=Intake(tokenizer, limits),
+        scheduler=Scheduler(
+            BlockPool(num_blocks),
+            block_tokens=config.block_tokens,
+            max_batch_tokens=config.max_batch_tokens or DEFAULT_BATCH_TOKENS[device.type],
+            max_sequences=config.max_sequences,
+        ),
+        runner=ModelRunner(model, KVCache(shape, num_blocks, config.block_tokens, device), dtype, device),
+        limits=limits,
+        fingerprint=fingerprint(resolved, str(dtype).removeprefix("torch.")),
+    )
+
+
+def _wanted_model_len(config: EngineConfig, model_len: int) -> int:
+    if config.max_model_len is not None and config.max_model_len > model_len:
+        raise ModelError(
+            f"max_model_len={config.max_model_len}: the model goes to {model_len} tokens at most"
+        )
+    return config.max_model_len or model_len
+
+
+def _num_blocks(config: EngineConfig, shape: KVShape, model_len: int, device: torch.device) -> int:
+    block_bytes = config.block_tokens * shape.bytes_per_token
+    if config.kv_cache_bytes is None:
+        most = config.max_sequences * -(-model_len // config.block_tokens)
+        num_blocks = min(default_kv_cache_bytes(device) // block_bytes, most)
+    else:
+        num_blocks = config.kv_cache_bytes // block_bytes
+    if num_blocks == 0:
+        raise ModelError(
+            f"the KV cache has no room for a block of {block_bytes} bytes: set kv_cache_bytes higher"
+        )
+    return num_blocks
+
+
+def _fitting_model_len(config: EngineConfig, model_len: int, max_kv_tokens: int) -> int:
+    if config.max_model_len is not None and config.max_model_len > max_kv_tokens:
+        raise ModelError(
+            f"max_model_len={config.max_model_len} and the KV cache holds {max_kv_tokens} tokens: "
+            "set max_model_len lower or kv_cache_bytes higher"
+        )
+    return min(model_len, max_kv_tokens)

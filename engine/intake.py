@@ -1,0 +1,133 @@
+"""From a request to a sequence, or to an error that says what to change; from a sequence to its answer."""
+
+import secrets
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+
+from engine.checks import problems
+from engine.detokenizer import TextStream
+from engine.errors import RequestError, RequestTooLong
+from engine.request import ChoiceScores, Completion, Embedding, Request, Sampling
+from engine.sequence import Sequence
+from engine.tokenizer import Tokenizer
+from engine.trie import ChoiceTrie
+from engine.work import Generation, Pooling, Scoring, Work
+
+Answer = Completion | ChoiceScores | Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one sequence may be; `max_model_len` counts text, `max_kv_tokens` also the trie of its choices."""
+
+    max_model_len: int
+    max_kv_tokens: int
+    vocab_size: int
+    num_layers: int
+
+
+class Intake:
+    """Checks requests and makes sequences of them, in the caller's thread."""
+
+    def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
+        self._tokenizer = tokenizer
+        self._limits = limits
+
+    def sequence_of(self, request: Request) -> Sequence:
+        """The sequence for a request; raises RequestError, or RequestTooLong with the limit in it."""
+        if problem := next(problems(request), None):
+            raise RequestError(problem)
+        token_ids = self._prompt_token_ids(request)
+        work = self._work(request)
+        self._check_length(len(token_ids), work)
+        return Sequence(token_ids, work, request.priority)
+
+    def _prompt_token_ids(self, request: Request) -> list[int]:
+        if request.prompt is not None:
+            token_ids = self._tokenizer.encode(request.prompt)
+        else:
+            token_ids = list(request.prompt_token_ids or ())
+        if not token_ids:
+            raise RequestError("the prompt has no tokens: give a text or token ids that are not empty")
+        for token_id in token_ids:
+            if not isinstance(token_id, int) or not 0 <= token_id < self._limits.vocab_size:
+                largest = self._limits.vocab_size - 1
+                raise RequestError(
+                    f"prompt_token_ids has {token_id!r}: use whole numbers from 0 to {largest}"
+                )
+        return token_ids
+
+    def _work(self, request: Request) -> Work:
+        if request.choices is not None:
+            return Scoring(self._trie(request.choices))
+        if request.pool is not None:
+            return Pooling(request.pool, self._layer(request.layer))
+        return self._generation(request.sampling)
+
+    def _generation(self, sampling: Sampling) -> Generation:
+        stop_token_ids = frozenset() if sampling.ignore_eos else self._tokenizer.eos_token_ids
+        seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
+        stream = TextStream(self._tokenizer.decode, sampling.stop) if sampling.stop else None
+        return Generation(sampling, stop_token_ids, seed, stream)
+
+    def _trie(self, choices: Seq[str]) -> ChoiceTrie:
+        by_token_ids: dict[tuple[int, ...], str] = {}
+        for choice in choices:
+            token_ids = tuple(self._tokenizer.encode(choice, add_special_tokens=False))
+            if not token_ids:
+                raise RequestError(f"the choice {choice!r} has no tokens: give texts that are not empty")
+            if (other := by_token_ids.get(token_ids)) is not None:
+                raise RequestError(
+                    f"the choices {other!r} and {choice!r} are the same tokens: give one of them"
+                )
+            by_token_ids[token_ids] = choice
+        return ChoiceTrie.of(list(by_token_ids))
+
+    def _layer(self, layer: int) -> int | None:
+        """The layer counted from 0, the embeddings; None for the last, after the final norm."""
+        count = self._limits.num_layers
+        if not -count - 1 <= layer <= count:
+            raise RequestError(f"layer={layer}: the model has layers 0 to {count}, or -1 for the last")
+        layer %= count + 1
+        return layer if layer < count else None
+
+    def _check_length(self, prompt: int, work: Work) -> None:
+        longest, kv_tokens, what = prompt, prompt, f"the prompt's {prompt} tokens"
+        if isinstance(work, Generation):
+            longest = kv_tokens = prompt + work.sampling.max_tokens
+            what += f" and max_tokens={work.sampling.max_tokens}"
+        elif isinstance(work, Scoring):
+            longest = prompt + work.trie.max_depth
+            kv_tokens = prompt + len(work.trie.token_ids)
+            what += f" and the choices' ({work.trie.max_depth} the longest, {kv_tokens - prompt} to compute)"
+        if longest > self._limits.max_model_len:
+            raise RequestTooLong(
+                f"{what} exceed max_model_len={self._limits.max_model_len} tokens: shorten them"
+            )
+        if kv_tokens > self._limits.max_kv_tokens:
+            raise RequestTooLong(
+                f"{what} exceed the KV cache's {self._limits.max_kv_tokens} tokens: give fewer choices, "
+                "or the engine a larger kv_cache_bytes"
+            )
+
+    def answer_of(self, sequence: Sequence) -> Answer:
+        """What a finished sequence has to say."""
+        match sequence.work:
+            case Scoring() as scoring:
+                counts = tuple(len(path) for path in scoring.trie.choices)
+                return ChoiceScores(scoring.choice_logprobs(), counts, sequence.usage)
+            case Pooling() as pooling:
+                return Embedding(pooling.embedding(sequence.num_prompt_tokens), sequence.usage)
+            case Generation() as generation:
+                return self._completion(sequence, generation)
+
+    def _completion(self, sequence: Sequence, generation: Generation) -> Completion:
+        assert sequence.finish_reason is not None
+        token_ids = tuple(sequence.output_token_ids)
+        return Completion(
+            token_ids=token_ids,
+            text=generation.stream.text if generation.stream else self._tokenizer.decode(token_ids),
+            finish_reason=sequence.finish_reason,
+            usage=sequence.usage,
+            logprobs=tuple(generation.logprobs) if generation.sampling.logprobs else None,
+        )

@@ -1,0 +1,81 @@
+"""Weights into a transformers model that attends through our paged KV."""
+
+from typing import Any
+
+import torch
+from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
+
+from engine.attention import ATTENTION_NAME, paged_attention
+from engine.config import EngineConfig
+from engine.errors import ModelError
+from engine.kv_cache import KVShape
+from engine.models import ResolvedModel
+
+# Families whose output was compared with transformers' own. Another one may do more in its attention or after
+# its head (soft caps, sinks, scales) than is done here, and would be wrong in silence.
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+# Their frequencies depend on the longest text in the batch: a row's output would depend on its neighbours.
+BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")
+
+
+def pick_device(config: EngineConfig) -> torch.device:
+    """The device asked for; raises ModelError where CUDA is not to be had."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("device='cuda': torch sees no CUDA device; use 'cpu' or 'auto'")
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(config.device)
+
+
+def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
+    """float32 on a CPU, which is slow with less, bfloat16 on CUDA, unless a dtype is asked for."""
+    by_name = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    return by_name.get(config.dtype, torch.bfloat16 if device.type == "cuda" else torch.float32)
+
+
+def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
+    """The model, ready for inference; raises ModelError."""
+    AttentionInterface.register(ATTENTION_NAME, paged_attention)
+    try:
+        config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
+        _check_supported(resolved.name, config)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            resolved.path,
+            config=config,
+            dtype=dtype,
+            attn_implementation=ATTENTION_NAME,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except ModelError:
+        raise
+    except Exception as error:  # files of other people's making fail in every way there is
+        raise ModelError(f"cannot load {resolved.name!r} from {resolved.path}: {error}") from error
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(f"{resolved.path} lacks {len(missing)} of the model's weights, first {missing[0]}")
+    return model.to(device).eval()
+
+
+def _check_supported(name: str, config: Any) -> None:
+    if config.model_type not in FAMILIES:
+        raise ModelError(
+            f"{name!r} is a {config.model_type} model; the engine runs the decoder-only families "
+            f"{', '.join(FAMILIES)}"
+        )
+    if quantization := getattr(config, "quantization_config", None):
+        raise ModelError(f"{name!r} has quantized weights ({quantization}): give unquantized or GGUF ones")
+    rope_type = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+    if rope_type in BATCH_DEPENDENT_ROPE:
+        raise ModelError(
+            f"{name!r} uses {rope_type!r} rotary embeddings, under which a text's output depends on the "
+            "others in its batch; set another rope_type in its config.json"
+        )
+
+
+def kv_shape(model: Any, dtype: torch.dtype) -> KVShape:
+    """What the model's layers keep of a token."""
+    config = model.config
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return KVShape(config.num_hidden_layers, config.num_key_value_heads, head_dim, dtype)

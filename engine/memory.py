@@ -1,0 +1,28 @@
+"""How much memory the KV cache may take."""
+
+from pathlib import Path
+
+import torch
+
+CPU_SHARE = 0.25
+CPU_MAX_BYTES = 2 << 30
+CUDA_SHARE = 0.85  # the rest is for activations
+
+
+def default_kv_cache_bytes(device: torch.device) -> int:
+    """A share of the memory that is free on the device now, with the model loaded."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] * CUDA_SHARE)
+    return min(int(_free_cpu_bytes() * CPU_SHARE), CPU_MAX_BYTES)
+
+
+def _free_cpu_bytes(proc: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """What the machine has available, or what the container's limit leaves, if that is less."""
+    free = CPU_MAX_BYTES
+    if proc.is_file():
+        lines = dict(line.split(":", 1) for line in proc.read_text().splitlines())
+        free = int(lines["MemAvailable"].split()[0]) * 1024
+    limit, used = cgroup / "memory.max", cgroup / "memory.current"
+    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
+        free = min(free, max(int(text) - int(used.read_text()), 0))
+    return free

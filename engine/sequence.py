@@ -1,0 +1,176 @@
+"""A request inside the engine: its tokens, how many are computed, and the blocks that hold their KV."""
+
+from collections import abc
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from engine.blocks import BlockContent
+from engine.request import FinishReason, Usage
+from engine.work import Generation, Pooling, Sampled, Scoring, Work
+
+
+class Status(Enum):
+    """Where a sequence is; the methods of `Sequence` are the only way from one to the next."""
+
+    WAITING = auto()  # holds no blocks
+    RUNNING = auto()
+    FINISHED = auto()  # holds no blocks, and never will
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """Tokens known so far, the first `num_computed_tokens` of which have their KV in `block_table`.
+
+    `token_ids` starts with the prompt; then come the tokens generated so far, or the nodes of the choice
+    trie, which follow each other in the blocks but not in the text.
+    """
+
+    token_ids: list[int]
+    work: Work
+    priority: int = 0
+    arrival: int = 0
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int | None = None
+    num_computed_tokens: int = 0
+    num_published_blocks: int = 0
+    block_table: list[int] = field(default_factory=list)
+    status: Status = Status.WAITING
+    finish_reason: FinishReason | None = None
+    _contents: list[BlockContent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        assert self.token_ids, "a sequence needs a prompt"
+        self.num_prompt_tokens = len(self.token_ids)
+        if isinstance(self.work, Scoring):
+            self.token_ids = [*self.token_ids, *self.work.trie.token_ids]
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Smaller goes first."""
+        return self.priority, self.arrival
+
+    @property
+    def num_uncomputed_tokens(self) -> int:
+        """What is left to compute of the tokens known so far."""
+        return len(self.token_ids) - self.num_computed_tokens
+
+    @property
+    def output_token_ids(self) -> list[int]:
+        """Generated tokens."""
+        return self.token_ids[self.num_prompt_tokens :] if isinstance(self.work, Generation) else []
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens in, tokens from the prefix cache, tokens out."""
+        return Usage(self.num_prompt_tokens, self.num_cached_tokens or 0, len(self.output_token_ids))
+
+    @property
+    def num_cacheable_tokens(self) -> int:
+        """The tokens whose KV can serve another sequence.
+
+        Not a trie's, which are no text, and not a pooled prompt's, which may skip the upper layers.
+        """
+        match self.work:
+            case Generation():
+                return len(self.token_ids)
+            case Scoring():
+                return self.num_prompt_tokens
+            case Pooling():
+                return 0
+
+    def positions(self, start: int, end: int) -> list[int]:
+        """Text positions of the tokens from `start` to before `end`."""
+        if not isinstance(self.work, Scoring):
+            return list(range(start, end))
+        prompt = self.num_prompt_tokens
+        depths = self.work.trie.depths[max(start - prompt, 0) : max(end - prompt, 0)]
+        return [*range(start, min(end, prompt)), *(prompt - 1 + depth for depth in depths)]
+
+    def block_contents(self, count: int, block_tokens: int) -> list[BlockContent]:
+        """The contents of the first `count` blocks, all of them full."""
+        assert count * block_tokens <= self.num_cacheable_tokens
+        while len(self._contents) < count:
+            start = len(self._contents) * block_tokens
+            previous = self._contents[-1] if self._contents else None
+            self._contents.append(BlockContent.after(previous, self.token_ids[start : start + block_tokens]))
+        return self._contents[:count]
+
+    def admit(self, block_table: list[int], num_matched_tokens: int) -> None:
+        """Start running, with the KV of the first `num_matched_tokens` already in the blocks."""
+        assert self.status is Status.WAITING
+        self.status = Status.RUNNING
+        self.block_table = block_table
+        self.num_computed_tokens = num_matched_tokens
+        if self.num_cached_tokens is None:
+            self.num_cached_tokens = num_matched_tokens
+
+    def preempt(self) -> list[int]:
+        """Stop running, keep the tokens and give back the blocks, to be computed again later."""
+        assert self.status is Status.RUNNING
+        self.status = Status.WAITING
+        self.num_computed_tokens = 0
+        if isinstance(self.work, Pooling):
+            self.work.reset()
+        return self._leave_blocks()
+
+    def finish(self, reason: FinishReason | None) -> list[int]:
+        """End, with no reason if the engine failed, and give back the blocks."""
+        assert self.status is not Status.FINISHED
+        self.status = Status.FINISHED
+        self.finish_reason = reason
+        return self._leave_blocks()
+
+    def _leave_blocks(self) -> list[int]:
+        blocks, self.block_table = self.block_table, []
+        self.num_published_blocks = 0
+        return blocks
+
+    def append(self, sampled: Sampled) -> FinishReason | None:
+        """Take a generated token; the reason if that was the last one."""
+        assert isinstance(self.work, Generation)
+        assert self.num_uncomputed_tokens == 0
+        self.token_ids.append(sampled.token_id)
+        if sampled.logprob is not None:
+            self.work.logprobs.append(sampled.logprob)
+        return self._reason_to_stop(self.work, sampled.token_id)
+
+    def _reason_to_stop(self, work: Generation, token_id: int) -> FinishReason | None:
+        if token_id in work.stop_token_ids:
+            reason = FinishReason.STOP
+        elif work.stream is not None and work.stream.append(token_id):
+            return FinishReason.STOP
+        elif len(self.token_ids) - self.num_prompt_tokens >= work.sampling.max_tokens:
+            reason = FinishReason.LENGTH
+        else:
+            return None
+        # The text held back as an incomplete character may be the end of a stop string.
+        return FinishReason.STOP if work.stream is not None and work.stream.finish() else reason
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The tokens from `start` to before `end` of a sequence, computed in one step."""
+
+    sequence: Sequence
+    start: int
+    end: int
+
+    @property
+    def num_tokens(self) -> int:
+        """How much of the step's budget it takes."""
+        return self.end - self.start
+
+    @property
+    def token_ids(self) -> abc.Sequence[int]:
+        """The tokens to compute."""
+        return self.sequence.token_ids[self.start : self.end]
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether each of its tokens attends to all before it; a choice trie's branches do not."""
+        return not isinstance(self.sequence.work, Scoring) or self.end <= self.sequence.num_prompt_tokens
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing known is left to compute after it."""
+        return self.end == len(self.sequence.token_ids)

@@ -1,0 +1,133 @@
+"""What attention needs to know of a step, prepared once for all layers.
+
+A step's tokens lie flat, [1, num_tokens]. Rows that bring one new token are attended in batches of similar
+length; a longer chunk has a call of its own.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from engine.kv_cache import KVCache
+from engine.masks import MaskMaker
+from engine.sequence import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSpan:
+    """Rows of as many sequences, one new token each."""
+
+    rows: slice
+    block_ids: torch.Tensor  # [num_rows * blocks per row] int64
+    mask: torch.Tensor  # [num_rows, 1, 1, keys], additive
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpan:
+    """Consecutive rows of one sequence, which see all of its tokens up to there."""
+
+    rows: slice
+    block_ids: torch.Tensor  # [num_blocks] int64
+    mask: torch.Tensor  # [num_rows, keys], additive
+
+
+@dataclass(frozen=True, slots=True)
+class FreshSpan:
+    """Rows that are the whole beginning of a sequence: plain causal attention among themselves."""
+
+    rows: slice
+
+
+Span = DecodeSpan | ChunkSpan | FreshSpan
+
+
+@dataclass(slots=True)
+class StepPlan:
+    """One step's chunks, in the order of its rows, and where their KV goes."""
+
+    kv_cache: KVCache
+    chunks: list[Chunk]
+    dtype: torch.dtype
+    device: torch.device
+    slots: torch.Tensor  # [num_tokens] int64
+    _spans: dict[int | None, list[Span]] = field(default_factory=dict)
+    _scratch: torch.Tensor | None = None
+
+    def spans(self, window: int | None) -> list[Span]:
+        """How the rows attend in a layer with this sliding window; made at the first layer that has it."""
+        if window is not None and all(chunk.end <= window for chunk in self.chunks):
+            window = None
+        if window not in self._spans:
+            masks = MaskMaker(window, self.dtype, self.device)
+            self._spans[window] = _make_spans(self.chunks, masks, self.kv_cache.block_tokens)
+        return self._spans[window]
+
+    def gather(self, layer: int, block_ids: torch.Tensor) -> torch.Tensor:
+        """[len(block_ids) * block_tokens, 2, num_kv_heads, head_dim], valid until the next call."""
+        if self._scratch is None or len(self._scratch) < len(block_ids):
+            self._scratch = self.kv_cache.scratch(len(block_ids))
+        return self.kv_cache.gather(layer, block_ids, self._scratch)
+
+
+def row_order(chunks: list[Chunk]) -> list[int]:
+    """The order of a step's chunks in its rows: single tokens first, by the length they attend to."""
+    return sorted(range(len(chunks)), key=lambda i: (not _is_decode(chunks[i]), chunks[i].end))
+
+
+def plan_step(chunks: list[Chunk], kv_cache: KVCache, dtype: torch.dtype, device: torch.device) -> StepPlan:
+    """Prepare attention for chunks in row order."""
+    block_tokens = kv_cache.block_tokens
+    slots = [
+        chunk.sequence.block_table[index // block_tokens] * block_tokens + index % block_tokens
+        for chunk in chunks
+        for index in range(chunk.start, chunk.end)
+    ]
+    return StepPlan(kv_cache, chunks, dtype, device, torch.tensor(slots, device=device))
+
+
+def _is_decode(chunk: Chunk) -> bool:
+    return chunk.num_tokens == 1 and chunk.is_causal
+
+
+def _make_spans(chunks: list[Chunk], masks: MaskMaker, block_tokens: int) -> list[Span]:
+    spans: list[Span] = []
+    row = 0
+    for group in _groups(chunks):
+        rows = slice(row, row + sum(chunk.num_tokens for chunk in group))
+        if _is_decode(group[0]):
+            spans.append(_decode_span(rows, group, masks, block_tokens))
+        else:
+            spans.append(_chunk_span(rows, group[0], masks, block_tokens))
+        row = rows.stop
+    return spans
+
+
+def _groups(chunks: list[Chunk]) -> list[list[Chunk]]:
+    """Single tokens together while padding to the longest wastes little, others alone."""
+    groups: list[list[Chunk]] = []
+    for chunk in chunks:
+        first = groups[-1][0] if groups else None
+        if first and _is_decode(first) and _is_decode(chunk) and chunk.end <= 1.25 * first.end + 64:
+            groups[-1].append(chunk)
+        else:
+            groups.append([chunk])
+    return groups
+
+
+def _decode_span(rows: slice, group: list[Chunk], masks: MaskMaker, block_tokens: int) -> DecodeSpan:
+    tables = [_blocks(chunk, block_tokens) for chunk in group]
+    width = max(map(len, tables))
+    # A row is padded with a block of its own: what is masked can still spread a NaN.
+    padded = [block for table in tables for block in table + table[-1:] * (width - len(table))]
+    mask = masks.decode([chunk.end for chunk in group], width * block_tokens)
+    return DecodeSpan(rows, torch.tensor(padded, device=masks.device), mask)
+
+
+def _chunk_span(rows: slice, chunk: Chunk, masks: MaskMaker, block_tokens: int) -> ChunkSpan | FreshSpan:
+    if (mask := masks.chunk(chunk)) is None:
+        return FreshSpan(rows)
+    return ChunkSpan(rows, torch.tensor(_blocks(chunk, block_tokens), device=masks.device), mask)
+
+
+def _blocks(chunk: Chunk, block_tokens: int) -> list[int]:
+    return chunk.sequence.block_table[: -(-chunk.end // block_tokens)]

@@ -1,0 +1,136 @@
+"""Text to token ids and back, from the model's own files with the `tokenizers` library; imports no torch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jinja2 import Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer as FastTokenizer
+
+from engine.errors import ModelError, RequestError
+from engine.models import resolve
+
+SPECIAL_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+class Tokenizer:
+    """A model's tokenizer, chat template and end tokens; safe to share between threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._fast = _load_fast(folder)
+        config = _read_json(folder / "tokenizer_config.json")
+        self._special = {name: text for name in SPECIAL_TOKENS if (text := _token_text(config.get(name)))}
+        self._template = _load_template(folder, config)
+        self.eos_token_ids = self._find_eos(folder)
+
+    @classmethod
+    def load(cls, model: str) -> "Tokenizer":
+        """The tokenizer of an alias, folder, GGUF file or hub name; raises ModelError."""
+        return cls(resolve(model).path)
+
+    @property
+    def vocab_size(self) -> int:
+        """Token ids are below this."""
+        return int(self._fast.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        """Token ids of a plain text, with what the tokenizer adds by itself, such as a BOS token."""
+        try:
+            return list(self._fast.encode(text, add_special_tokens=add_special_tokens).ids)
+        except (TypeError, UnicodeError) as error:
+            raise RequestError(f"not a text that can be encoded as UTF-8: {error}") from error
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens left out."""
+        return str(self._fast.decode(token_ids, skip_special_tokens=True))
+
+    def chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """The model's chat template over messages (`role`, `content`), up to where the answer starts.
+
+        A model without a template gets the contents and an empty line after each. Raises RequestError
+        where the template refuses the messages.
+        """
+        if self._template is None:
+            return "".join(message["content"] + "\n\n" for message in messages)
+        try:
+            return self._template.render(messages=messages, add_generation_prompt=True, **self._special)
+        except TemplateError as error:
+            raise RequestError(f"the model's chat template refuses these messages: {error}") from error
+
+    def chat_token_ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of `chat`; a template writes its own BOS token, so none is added to it."""
+        return self.encode(self.chat(messages), add_special_tokens=self._template is None)
+
+    def _find_eos(self, folder: Path) -> frozenset[int]:
+        given = _read_json(folder / "generation_config.json").get("eos_token_id")
+        if given is None:
+            given = _read_json(folder / "config.json").get("eos_token_id")
+        found = {given} if isinstance(given, int) else set(given or ())
+        token_id = self._fast.token_to_id(self._special.get("eos_token", ""))
+        return frozenset(found if token_id is None else found | {token_id})
+
+
+def _load_fast(folder: Path) -> FastTokenizer:
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError(
+            f"{folder} holds no tokenizer.json: write one with "
+            "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+        )
+    try:
+        fast = FastTokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelError(f"cannot read {path}: {error}") from error
+    # A saved tokenizer may cut or pad by itself, which here would lose text in silence.
+    fast.no_truncation()
+    fast.no_padding()
+    return fast
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ModelError(f"{path} is not a JSON object: {error}") from error
+
+
+def _token_text(token: Any) -> str | None:
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _load_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
+    path = folder / "chat_template.jinja"
+    source = path.read_text(encoding="utf-8") if path.is_file() else config.get("chat_template")
+    if isinstance(source, list):
+        source = next((entry["template"] for entry in source if entry["name"] == "default"), None)
+    try:
+        return _environment().from_string(source) if source else None
+    except TemplateError as error:
+        raise ModelError(f"the chat template in {folder} is broken: {error}") from error
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    """Jinja as chat templates expect it (transformers' `utils/chat_template_utils.py`)."""
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.loopcontrols"],  # templates write text for a model, not HTML
+        autoescape=False,
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    return environment
+
+
+def _to_json(value: Any, **options: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, **options)
+
+
+def _raise(message: str) -> NoReturn:
+    raise TemplateError(message)

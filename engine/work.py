@@ -1,0 +1,93 @@
+"""The three kinds of work a sequence can be: generate tokens, score choices, pool hidden states.
+
+Each says what it needs of the model and takes in what the model gave, one chunk of tokens at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.detokenizer import TextStream
+from engine.request import Pool, Sampling
+from engine.trie import ChoiceTrie
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The next token of a sequence, with the model's own log-probability of it where that was asked for."""
+
+    token_id: int
+    logprob: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLogprobs:
+    """Log-probabilities of a choice trie's edges, by edge number."""
+
+    by_edge: dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenSums:
+    """Hidden states of a chunk: summed over its tokens, and its last token's. Each [hidden_size]."""
+
+    total: list[float]
+    last: list[float]
+
+
+ChunkResult = Sampled | EdgeLogprobs | HiddenSums | None
+
+
+@dataclass(slots=True)
+class Generation:
+    """Decode tokens until a stop token, a stop string or `max_tokens`; `seed` decides the draws."""
+
+    sampling: Sampling
+    stop_token_ids: frozenset[int]
+    seed: int
+    stream: TextStream | None
+    logprobs: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Scoring:
+    """Sum the log-probabilities of each choice's tokens."""
+
+    trie: ChoiceTrie
+    edge_logprobs: dict[int, float] = field(default_factory=dict)
+
+    def choice_logprobs(self) -> tuple[float, ...]:
+        """One sum per choice, in the request's order."""
+        return tuple(sum(self.edge_logprobs[edge] for edge in path) for path in self.trie.choices)
+
+
+@dataclass(slots=True)
+class Pooling:
+    """Pool the hidden states of layer `layer` (0 the embeddings, None the last after the final norm)."""
+
+    pool: Pool
+    layer: int | None
+    total: list[float] = field(default_factory=list)
+    last: list[float] = field(default_factory=list)
+
+    def reset(self) -> None:
+        """Start over: the tokens will be computed again."""
+        self.total, self.last = [], []
+
+    def add(self, sums: HiddenSums) -> None:
+        """Take in the next chunk."""
+        pairs = zip(self.total, sums.total, strict=True) if self.total else ((0.0, x) for x in sums.total)
+        self.total = [before + more for before, more in pairs]
+        self.last = sums.last
+
+    def embedding(self, num_tokens: int) -> tuple[float, ...]:
+        """[hidden_size], or [2 * hidden_size] for `mean+last`."""
+        mean = [x / num_tokens for x in self.total]
+        by_pool: dict[Pool, Sequence[float]] = {
+            "mean": mean,
+            "last": self.last,
+            "mean+last": mean + self.last,
+        }
+        return tuple(by_pool[self.pool])
+
+
+Work = Generation | Scoring | Pooling

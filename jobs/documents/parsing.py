@@ -1,0 +1,44 @@
+"""Which parser takes which document."""
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from jobs.documents.cleanup import clean
+from jobs.documents.document import Document, DocumentError
+from jobs.documents.docx import parse_docx
+from jobs.documents.html import parse_html
+from jobs.documents.pdf import parse_pdf
+from jobs.documents.plain import parse_plain
+from jobs.outcome import Code
+
+_PARSERS: dict[str, Callable[[bytes], Document]] = {
+    ".txt": parse_plain,
+    ".md": parse_plain,
+    ".html": parse_html,
+    ".htm": parse_html,
+    ".pdf": parse_pdf,
+    ".docx": parse_docx,
+}
+SUFFIXES = frozenset(_PARSERS)
+
+
+def parse_document(name: str, body: bytes) -> Document:
+    """The cleaned text of a document whose format its name's suffix tells; it may be empty.
+
+    Raises `DocumentError` with one of the codes `unsupported`, `undecodable`, `unreadable`, `encrypted` and
+    `needs_ocr`, whatever the bytes are.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if (parse := _PARSERS.get(suffix)) is None:
+        allowed = ", ".join(sorted(SUFFIXES))
+        raise DocumentError(Code.UNSUPPORTED, f"{name}: no parser for {suffix!r}; supported are {allowed}")
+    if not body.strip():
+        return Document("")
+    try:
+        document = parse(body)
+    except DocumentError as error:
+        raise DocumentError(error.code, f"{name} {error}") from error
+    except Exception as error:  # parsers fail on broken bytes in ways of their own
+        fault = f"{name} is not a readable {suffix} file ({type(error).__name__}); save it anew and resubmit"
+        raise DocumentError(Code.UNREADABLE, fault) from error
+    return Document(clean(document.text), document.pages)

@@ -1,0 +1,8 @@
+"""Users' inputs as rows, streamed."""
+
+from jobs.readers.reading import read_rows
+from jobs.readers.row import InputError, InputRow
+from jobs.readers.sampling import limit, sample
+from jobs.readers.unique import UniqueIds
+
+__all__ = ["InputError", "InputRow", "UniqueIds", "limit", "read_rows", "sample"]

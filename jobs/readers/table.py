@@ -1,0 +1,93 @@
+"""Records of any format as rows."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from jobs.outcome import Code
+from jobs.readers.fields import Fields, choose_fields
+from jobs.readers.row import InputError, InputRow
+from jobs.readers.undecodable import is_undecodable, with_marks
+
+MAX_UNDECODABLE_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record and the line it starts on, from 1."""
+
+    line_no: int
+    columns: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file's column names, those among them that may hold text, and its records."""
+
+    name: str
+    names: Sequence[str]
+    strings: Sequence[str]
+    records: Iterator[Record]
+
+
+def table_rows(table: Table, *, text_field: str | None, id_field: str | None) -> Iterator[InputRow]:
+    """The rows of a table; raises `InputError` for a row without an id, and for a file that is no UTF-8."""
+    fields = choose_fields(
+        table.name, table.names, table.strings, text_field=text_field, id_field=id_field
+    )
+    is_utf8, num_undecodable = False, 0
+    for record in table.records:
+        row = _row(record, fields, f"{table.name}:{record.line_no}")
+        yield row
+        if row.error is Code.UNDECODABLE:
+            num_undecodable += 1
+            if num_undecodable == MAX_UNDECODABLE_ROWS and not is_utf8:
+                raise InputError(
+                    row.where, f"{num_undecodable} rows are not UTF-8, and no other row has any but ASCII "
+                    "characters: the file is in another encoding; save it as UTF-8"
+                )
+        elif not is_utf8:
+            is_utf8 = row.text is not None and not row.text.isascii()
+
+
+def _row(record: Record, fields: Fields, where: str) -> InputRow:
+    row_id = _id(record, fields, where)
+    if is_undecodable(record.columns):
+        marked = {str(with_marks(name)): with_marks(value) for name, value in record.columns.items()}
+        return InputRow(row_id, where, columns=marked, error=Code.UNDECODABLE)
+    text = _text(record.columns.get(fields.text), fields.text, where)
+    if not text.strip():
+        return InputRow(row_id, where, columns=record.columns, error=Code.EMPTY_TEXT)
+    return InputRow(row_id, where, text, record.columns)
+
+
+def _id(record: Record, fields: Fields, where: str) -> str:
+    if fields.id is None:
+        return str(record.line_no)
+    given = record.columns.get(fields.id)
+    if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
+        raise InputError(where, f"{fields.id!r} must be a text or a number that names the row, not {given!r}")
+    if is_undecodable(given):
+        raise InputError(where, f"the id in {fields.id!r} is not UTF-8; save the file as UTF-8")
+    return str(given)
+
+
+def _text(value: JsonValue, field: str, where: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return json.dumps(value)
+    if field == "messages":
+        return _conversation(value)
+    raise InputError(where, f"{field!r} must be a text, not {type(value).__name__}; see --text-field")
+
+
+def _conversation(messages: JsonValue) -> str:
+    """What a chat says, to be counted; whether it is well formed is for those to judge who use it."""
+    turns = messages if isinstance(messages, list) else [messages]
+    said = [turn.get("content") if isinstance(turn, dict) else turn for turn in turns]
+    return "\n\n".join(content if isinstance(content, str) else json.dumps(content) for content in said)

@@ -1,0 +1,1 @@
+"""The `bydawn` command: entrypoints that translate, and functions elsewhere that decide."""

@@ -1,0 +1,27 @@
+"""Make a command of a kind's options and an action's: each set of options is declared once."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jobs.spec import Spec
+
+
+def compose(make_spec: Callable[..., Spec], act: Callable[..., None]) -> Callable[..., None]:
+    """A function with the parameters of both, for typer to read; `act` gets the spec, then its own.
+
+    A parameter that both have (`text_field`) goes to both.
+    """
+    of_spec = inspect.signature(make_spec).parameters
+    of_act = {name: each for name, each in inspect.signature(act).parameters.items() if name != "spec"}
+
+    def command(**given: Any) -> None:
+        spec = make_spec(**{name: given[name] for name in of_spec})
+        act(spec, **{name: given[name] for name in of_act})
+
+    both = {**of_act, **of_spec}
+    keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in both.values()]
+    command.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
+    command.__annotations__ = {name: each.annotation for name, each in both.items()}
+    command.__doc__ = make_spec.__doc__
+    return command

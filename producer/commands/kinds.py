@@ -1,0 +1,47 @@
+"""One function per kind of job, from its own options to its spec; `run` and `submit` share them."""
+
+from typing import get_args
+
+from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, SummarizeSpec
+from producer import options
+from producer.errors import UserError
+from producer.inputs import parse_examples, parse_labels
+
+
+def classify(
+    labels: options.Labels = None,
+    labels_file: options.LabelsFile = None,
+    examples: options.Examples = None,
+    label_field: options.LabelField = "label",
+    text_field: options.TextField = None,
+) -> ClassifySpec:
+    """One label per text, with a probability for each."""
+    return ClassifySpec(
+        labels=parse_labels(labels, labels_file),
+        examples=parse_examples(examples, text_field, label_field),
+    )
+
+
+def summarize(max_words: options.MaxWords = 120) -> SummarizeSpec:
+    """A summary per document, however long it is."""
+    return SummarizeSpec(max_words=max_words)
+
+
+def generate(
+    max_tokens: options.MaxTokens = 256,
+    temperature: options.Temperature = 0.0,
+    system: options.System = None,
+) -> GenerateSpec:
+    """An answer per prompt, or per `messages` of a JSONL row."""
+    return GenerateSpec(max_tokens=max_tokens, temperature=temperature, system=system)
+
+
+def embed(pool: options.Pool = "mean", layer: options.Layer = -1) -> EmbedSpec:
+    """A vector per text: the model's pooled hidden states."""
+    allowed = get_args(EmbedSpec.model_fields["pool"].annotation)
+    if pool not in allowed:
+        raise UserError(f"--pool can't be {pool!r}; allowed are {', '.join(allowed)}")
+    return EmbedSpec.model_validate({"pool": pool, "layer": layer})
+
+
+KINDS = {"classify": classify, "summarize": summarize, "generate": generate, "embed": embed}

@@ -1,0 +1,143 @@
+"""`bydawn status`, `jobs`, `results`, `cancel` and `queues`."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+from rich.live import Live
+
+from jobs import layout
+from jobs.ledger import Ledger
+from jobs.manifest import Report
+from jobs.papers import read_manifest, read_report
+from jobs.stores import ObjectStore
+from producer import options, screen
+from producer.cancel import cancel_job
+from producer.connection import connect, connect_ledger, connect_store, settings_from
+from producer.errors import JobFailedError, UserError
+from producer.export import export
+from producer.overview import JobOverview, QueueDepth, job_overview, queue_depths, recent_jobs
+from producer.progress import job_bar
+from producer.watch import wait_for_report
+
+_REFRESH_INTERVAL_S = 1.0
+
+Watch = Annotated[bool, typer.Option("--watch", help="Go on showing until it has ended.")]
+MaybeOut = Annotated[Path | None, typer.Option(help="Copy results, errors and report to this folder.")]
+
+
+def status(
+    job_id: options.JobId,
+    watch: Watch = False,
+    store: options.Store = "",
+    broker: options.Broker = None,
+    as_json: options.Json = False,
+) -> None:
+    """Where a job stands; exit code 1 if it ended without success."""
+    settings = settings_from(store, broker)
+    objects = connect_store(settings)
+    if watch and read_report(objects, job_id) is None:
+        _watch(objects, connect_ledger(settings), job_id)
+    report = read_report(objects, job_id)
+    ledger = connect_ledger(settings) if report is None else None
+    overview = job_overview(objects, ledger, job_id)
+    if as_json:
+        typer.echo(overview.model_dump_json(indent=2))
+    elif report is None:
+        screen.show_jobs([overview])
+    else:
+        screen.show_report(report, f"{objects.uri}/{report.results}")
+    if report is not None and not report.succeeded:
+        raise JobFailedError
+
+
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 20,
+    store: options.Store = "",
+    broker: options.Broker = None,
+    as_json: options.Json = False,
+) -> None:
+    """The newest jobs of the store."""
+    settings = settings_from(store, broker)
+    overviews = list(recent_jobs(connect_store(settings), connect_ledger(settings), limit))
+    if as_json:
+        typer.echo(TypeAdapter(list[JobOverview]).dump_json(overviews, indent=2).decode())
+    else:
+        screen.show_jobs(overviews)
+
+
+def results(
+    job_id: options.JobId,
+    errors: Annotated[bool, typer.Option("--errors", help="The rows that aren't ok.")] = False,
+    out: MaybeOut = None,
+    store: options.Store = "",
+) -> None:
+    """Write a finished job's results to standard output, or copy them to a folder."""
+    objects = connect_store(settings_from(store, None))
+    report = _report(objects, job_id)
+    if out is not None:
+        typer.echo(export(objects, report, out))
+    elif (key := report.errors if errors else report.results) is not None:
+        with objects.open(key) as stream:
+            shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
+
+
+def cancel(
+    job_id: options.JobId,
+    store: options.Store = "",
+    broker: options.Broker = None,
+) -> None:
+    """Stop a job within seconds; what is done is kept, the rest ends as cancelled."""
+    connection = connect(settings_from(store, broker))
+    if cancel_job(connection.store, connection.ledger, job_id):
+        typer.echo(f"{job_id} is being cancelled; `bydawn status {job_id} --watch` shows its end")
+    else:
+        typer.echo(f"{job_id} has ended already")
+
+
+def queues(
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
+    store: options.Store = "",
+    broker: options.Broker = None,
+    as_json: options.Json = False,
+) -> None:
+    """How many shards wait per model and priority, and who works on them."""
+    settings = settings_from(store, broker)
+    objects, ledger = connect_store(settings), connect_ledger(settings)
+    if watch:
+        _watch_queues(objects, ledger)
+    depths = queue_depths(objects, ledger)
+    if as_json:
+        typer.echo(TypeAdapter(list[QueueDepth]).dump_json(depths, indent=2).decode())
+    else:
+        screen.output_console().print(screen.queues_table(depths))
+
+
+def _watch_queues(store: ObjectStore, ledger: Ledger) -> None:
+    with Live(console=screen.output_console(), auto_refresh=False) as live:
+        while True:
+            live.update(screen.queues_table(queue_depths(store, ledger)), refresh=True)
+            time.sleep(_REFRESH_INTERVAL_S)
+
+
+def _watch(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
+    manifest = read_manifest(store, job_id)
+    with job_bar(screen.progress_console(), manifest.spec.kind) as bar:
+        wait_for_report(store, ledger, manifest, bar.show)
+
+
+def _report(store: ObjectStore, job_id: str) -> Report:
+    read_manifest(store, job_id)
+    if (report := read_report(store, job_id)) is None:
+        raise UserError(
+            f"{job_id} has not ended yet; `bydawn status {job_id} --watch` waits for it. "
+            f"Its finished parts are in {store.uri}/{layout.parts_prefix(job_id)}"
+        )
+    return report
+
+
+COMMANDS = (status, jobs, results, cancel, queues)

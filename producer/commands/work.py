@@ -1,0 +1,120 @@
+"""`bydawn run` and `bydawn submit`, for each kind of job."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+import typer
+from jobs.readers import InputRow
+
+from jobs.manifest import Priority, ResultFormat
+from jobs.settings import DEFAULT_MODEL
+from jobs.spec import Spec
+from jobs.stores import ObjectStore
+from producer import options, screen
+from producer.commands.compose import compose
+from producer.commands.kinds import KINDS
+from producer.connection import connect, settings_from
+from producer.deadline import parse_deadline
+from producer.errors import JobFailedError
+from producer.inputs import identity, input_rows
+from producer.run_local import LocalRun, run_local
+from producer.served import promised_model
+from producer.submit import Order
+from producer.submit import submit as submit_order
+
+run_app = typer.Typer(help="Do a whole job on this machine: nothing else needs to run.", no_args_is_help=True)
+submit_app = typer.Typer(help="Queue a job for the workers and return its id.", no_args_is_help=True)
+
+
+def run(
+    spec: Spec,
+    source: options.Source,
+    out: options.Out,
+    state: options.State = None,
+    text_field: options.TextField = None,
+    id_field: options.IdField = None,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
+    seed: options.Seed = 0,
+    result_format: options.Format = ResultFormat.JSONL,
+    max_failed_share: options.MaxFailedShare = 0.0,
+    model: options.Model = DEFAULT_MODEL,
+    as_json: options.Json = False,
+) -> None:
+    def rows() -> Iterator[InputRow]:
+        return input_rows(
+            source, text_field=text_field, id_field=id_field, first=limit, sampled=sample, seed=seed
+        )
+
+    taken = [text_field, id_field, limit, sample, seed, result_format, max_failed_share, model]
+    key = _key(spec, identity(source), *taken)
+
+    def make_order(store: ObjectStore) -> Order:
+        return Order(
+            spec=spec,
+            source=source,
+            model=promised_model(store, model),
+            result_format=result_format,
+            max_failed_share=max_failed_share,
+            idempotency_key=key,
+        )
+
+    local = LocalRun(make_order, rows, key, model, out, state or out / ".bydawn")
+    report, results = run_local(local, screen.progress_console())
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        screen.show_report(report, str(results))
+        screen.show_first_results(spec.kind, results)
+    if not report.succeeded:
+        raise JobFailedError
+
+
+def submit(
+    spec: Spec,
+    source: options.Source,
+    text_field: options.TextField = None,
+    id_field: options.IdField = None,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
+    seed: options.Seed = 0,
+    result_format: options.Format = ResultFormat.JSONL,
+    max_failed_share: options.MaxFailedShare = 0.0,
+    priority: options.PriorityOption = Priority.STANDARD,
+    deadline: options.Deadline = None,
+    idempotency_key: options.IdempotencyKey = None,
+    model: options.Model = DEFAULT_MODEL,
+    store: options.Store = "",
+    broker: options.Broker = None,
+    as_json: options.Json = False,
+) -> None:
+    rows = input_rows(
+        source, text_field=text_field, id_field=id_field, first=limit, sampled=sample, seed=seed
+    )
+    ends_at = parse_deadline(deadline, datetime.now().astimezone())
+    connection = connect(settings_from(store, broker))
+    order = Order(
+        spec=spec,
+        source=source,
+        model=promised_model(connection.store, model),
+        result_format=result_format,
+        priority=priority,
+        deadline=ends_at,
+        max_failed_share=max_failed_share,
+        idempotency_key=idempotency_key,
+    )
+    job_id = submit_order(connection, order, rows)
+    typer.echo(json.dumps({"job_id": job_id}) if as_json else job_id)
+
+
+def _key(spec: Spec, *parts: object) -> str:
+    """What makes two runs the same job: the spec, the input as it is now, and what is taken of it."""
+    text = "\n".join([spec.model_dump_json(), *map(str, parts)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+for _name, _make_spec in KINDS.items():
+    run_app.command(_name)(compose(_make_spec, run))
+    submit_app.command(_name)(compose(_make_spec, submit))

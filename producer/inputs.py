@@ -1,0 +1,83 @@
+"""The user's files as specs and rows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
+from pydantic import ValidationError
+
+from jobs.spec import Example, Label
+from producer.errors import UserError
+
+
+def input_rows(
+    source: str,
+    *,
+    text_field: str | None,
+    id_field: str | None,
+    first: int | None,
+    sampled: int | None,
+    seed: int,
+) -> Iterator[InputRow]:
+    """The rows of `source`, all or some of them, each id once.
+
+    Raises:
+        InputError: on the way, at the first line that is wrong.
+    """
+    with UniqueIds() as unique:
+        # The whole input is checked, also where only some of its rows are taken.
+        rows = unique.checked(read_rows(source, text_field=text_field, id_field=id_field))
+        if sampled is not None:
+            rows = iter(sample(rows, sampled, seed))
+        yield from rows if first is None else limit(rows, first)
+
+
+def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, ...]:
+    """Labels from `--labels a,b` or from a JSON file: names, or objects with name and description."""
+    if (labels is None) == (labels_file is None):
+        raise UserError("give the labels either as --labels a,b,c or as --labels-file FILE")
+    given = _read_json(labels_file) if labels_file else [name.strip() for name in (labels or "").split(",")]
+    if isinstance(given, dict):
+        given = [{"name": name, "description": text} for name, text in given.items()]
+    if not isinstance(given, list):
+        raise UserError(f"{labels_file} must hold a list of labels or an object of name: description")
+    try:
+        return tuple(Label(name=item) if isinstance(item, str) else Label(**item) for item in given if item)
+    except (TypeError, ValidationError) as error:
+        raise UserError(f"{labels_file or '--labels'} holds a label that can't be used: {error}") from error
+
+
+def parse_examples(file: Path | None, text_field: str | None, label_field: str) -> tuple[Example, ...]:
+    """Labelled rows of a table, for the shared part of the prompt."""
+    if file is None:
+        return ()
+    rows = read_rows(str(file), text_field=text_field, id_field=None)
+    return tuple(_example(row, label_field) for row in rows)
+
+
+def _example(row: InputRow, label_field: str) -> Example:
+    label = row.columns.get(label_field)
+    if not row.text or not isinstance(label, str):
+        raise UserError(f"{row.where}: an example needs a text and a column {label_field!r} (--label-field)")
+    return Example(text=row.text, label=label)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}") from error
+
+
+def identity(source: str) -> str:
+    """Where a local input lies and which state it is in, so that an edited file makes another job."""
+    if source.startswith("s3://"):
+        return source
+    path = Path(source).resolve()
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+    return f"{path}\n{states}"

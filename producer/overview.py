@@ -1,0 +1,113 @@
+"""Where jobs and queues stand, from the store and the ledger together."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+import redis
+from pydantic import AwareDatetime, BaseModel
+
+from jobs import layout, queues
+from jobs.ledger import Ledger
+from jobs.manifest import JobState, Manifest, Priority
+from jobs.outcome import Counts
+from jobs.papers import read_manifest, read_report
+from jobs.spec import Kind
+from jobs.stores import ObjectStore
+
+
+class JobOverview(BaseModel):
+    """What `bydawn status --json` prints."""
+
+    job_id: str
+    kind: Kind
+    state: JobState
+    rows: int
+    counts: Counts
+    shards: int
+    settled_shards: int
+    priority: Priority
+    deadline: AwareDatetime | None
+    created_at: AwareDatetime
+    finished_at: AwareDatetime | None
+    source: str
+
+
+class QueueDepth(BaseModel):
+    """Messages (shards) waiting per priority, and shards that workers hold."""
+
+    model: str
+    urgent: int = 0
+    standard: int = 0
+    bulk: int = 0
+    in_flight: int = 0
+    workers: int = 0
+
+    @property
+    def backlog(self) -> int:
+        return self.urgent + self.standard + self.bulk
+
+
+def job_overview(store: ObjectStore, ledger: Ledger | None, job_id: str) -> JobOverview:
+    """Raises NoSuchJobError. Without a ledger a running job's counts are zero."""
+    manifest = read_manifest(store, job_id)
+    if (report := read_report(store, job_id)) is not None:
+        return _overview(manifest, report.state, report.counts, manifest.num_shards, report.finished_at)
+    progress = None if ledger is None else ledger.progress(job_id)
+    counts, settled = (progress.counts, progress.settled_shards) if progress is not None else (Counts(), 0)
+    return _overview(manifest, JobState.RUNNING, counts, settled, None)
+
+
+def recent_jobs(store: ObjectStore, ledger: Ledger | None, limit: int) -> Iterator[JobOverview]:
+    """The newest jobs first."""
+    job_ids = sorted(store.folders(layout.JOBS_PREFIX))
+    for job_id in reversed(job_ids[-limit:]):
+        if store.exists(layout.manifest(job_id)):
+            yield job_overview(store, ledger, job_id)
+
+
+def queue_depths(store: ObjectStore, ledger: Ledger) -> list[QueueDepth]:
+    """Of every model that was ever served here."""
+    workers = list(ledger.workers())
+    running: dict[str, int] = defaultdict(int)
+    alive: dict[str, int] = defaultdict(int)
+    for worker in workers:
+        running[str(worker["model"])] += int(worker["running_shards"])
+        alive[str(worker["model"])] += 1
+    aliases = {key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.list("models/")} | set(alive)
+    return [
+        QueueDepth(
+            model=alias,
+            **{priority.value: _length(ledger.client, alias, priority) for priority in Priority},
+            in_flight=running[alias],
+            workers=alive[alias],
+        )
+        for alias in sorted(aliases)
+    ]
+
+
+def _length(client: redis.Redis, alias: str, priority: Priority) -> int:
+    return int(client.llen(queues.queue_name(alias, priority)))
+
+
+def _overview(
+    manifest: Manifest,
+    state: JobState,
+    counts: Counts,
+    settled_shards: int,
+    finished_at: datetime | None,
+) -> JobOverview:
+    return JobOverview(
+        job_id=manifest.job_id,
+        kind=manifest.spec.kind,
+        state=state,
+        rows=manifest.num_rows,
+        counts=counts,
+        shards=manifest.num_shards,
+        settled_shards=settled_shards,
+        priority=manifest.priority,
+        deadline=manifest.deadline,
+        created_at=manifest.created_at,
+        finished_at=finished_at,
+        source=manifest.source,
+    )

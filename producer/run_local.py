@@ -1,0 +1,80 @@
+"""`bydawn run`: the whole path on one machine, resumable from its state folder."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.readers import InputRow
+from pydantic import SecretStr
+from rich.console import Console
+
+from jobs.manifest import Manifest, Report
+from jobs.papers import read_manifest, read_report
+from jobs.settings import Settings
+from jobs.stores import ObjectStore, open_store
+from producer import state_folder
+from producer.connection import Connection, connect
+from producer.export import export
+from producer.local_services import Guarded, check_alive, local_valkey, local_worker, wait_for_worker
+from producer.progress import job_bar
+from producer.submit import Order, find_job, submit
+from producer.watch import wait_for_report
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """What a run needs to know; `make_order` is called once the model is known."""
+
+    make_order: Callable[[ObjectStore], Order]
+    rows: Callable[[], Iterator[InputRow]]
+    idempotency_key: str
+    model: str
+    out: Path
+    state: Path
+
+
+def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
+    """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
+    with state_folder.locked(run.state) as store_path:
+        store = open_store(str(store_path))
+        ended = _ended(store, run.idempotency_key)
+        if ended is None:
+            ended = _work(run, store, console)
+        return ended, export(store, ended, run.out)
+
+
+def _ended(store: ObjectStore, idempotency_key: str) -> Report | None:
+    job_id = find_job(store, idempotency_key)
+    return None if job_id is None else read_report(store, job_id)
+
+
+def _work(run: LocalRun, store: ObjectStore, console: Console) -> Report:
+    known = find_job(store, run.idempotency_key)
+    state_folder.refuse_other_open_jobs(store, run.state, known or "")
+    if known is None:
+        _check(run.rows())
+    with contextlib.ExitStack() as stack:
+        broker_url = stack.enter_context(local_valkey(run.state))
+        settings = Settings(broker_url=SecretStr(broker_url), store=store.uri, model=run.model)
+        worker = stack.enter_context(local_worker(run.state, settings))
+        connection = connect(settings)
+        with console.status(f"loading {run.model}"):
+            wait_for_worker(connection.ledger, worker, run.state)
+        job_id = submit(connection, run.make_order(store), run.rows())
+        return _watch(connection, read_manifest(store, job_id), worker, run.state, console)
+
+
+def _check(rows: Iterator[InputRow]) -> None:
+    """Bad input is told before a model is loaded for it."""
+    for _ in rows:
+        pass
+
+
+def _watch(
+    connection: Connection, manifest: Manifest, worker: Guarded, state: Path, console: Console
+) -> Report:
+    with job_bar(console, manifest.spec.kind) as bar:
+        return wait_for_report(
+            connection.store, connection.ledger, manifest, bar.show, lambda: check_alive(worker, state)
+        )

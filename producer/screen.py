@@ -1,0 +1,127 @@
+"""What people see: tables and closing lines. Progress goes to the error stream, answers to the other."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs.manifest import JobState, Report, ResultFormat
+from jobs.spec import Kind
+from producer.overview import JobOverview, QueueDepth
+
+_STATE_STYLES = {
+    JobState.RUNNING: "cyan",
+    JobState.SUCCEEDED: "green",
+    JobState.PARTIAL: "yellow",
+    JobState.FAILED: "red",
+}
+_FIRST_ROWS: dict[Kind, int] = {"classify": 8, "summarize": 5, "generate": 5, "embed": 0}
+
+
+def progress_console() -> Console:
+    return Console(stderr=True)
+
+
+def output_console() -> Console:
+    return Console()
+
+
+def show_report(report: Report, results: str) -> None:
+    console = output_console()
+    counts = report.counts
+    parts = [f"{counts.ok:,} ok"]
+    parts += [
+        f"{number:,} {status}"
+        for status in ("failed", "cancelled", "expired")
+        if (number := getattr(counts, status))
+    ]
+    tokens = f"{counts.prompt_tokens:,} tokens in, {counts.output_tokens:,} out"
+    headline = Text.assemble(
+        (report.state.value, _STATE_STYLES[report.state]),
+        f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
+    )
+    console.print(headline, highlight=False)
+    for failure in report.failures:
+        console.print(Text(f"  {failure.rows:,} rows: {failure.code or 'not done'}: {failure.message or ''}"))
+    console.print(Text(f"results in {results}"), soft_wrap=True)
+
+
+def show_first_results(kind: Kind, results: Path) -> None:
+    """The first results as a table, so that one sees at once whether they make sense."""
+    if results.suffix != f".{ResultFormat.JSONL}" or not (rows := _FIRST_ROWS[kind]):
+        return
+    with results.open(encoding="utf-8") as lines:
+        first = [json.loads(line) for line in islice(lines, rows)]
+    if first:
+        output_console().print(_results_table(kind, first))
+
+
+def _results_table(kind: Kind, first: Iterable[dict[str, Any]]) -> Table:
+    table = Table(show_lines=kind != "classify", title="first results", title_justify="left")
+    table.add_column("id", overflow="fold", max_width=32)
+    match kind:
+        case "classify":
+            table.add_column("label", style="green")
+            table.add_column("confidence", justify="right")
+        case "summarize":
+            table.add_column("summary")
+        case _:
+            table.add_column("text")
+    for line in first:
+        table.add_row(Text(line["id"]), *_cells(kind, line))
+    return table
+
+
+def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
+    match kind:
+        case "classify":
+            return [Text(line["label"]), Text(f"{line['confidence']:.2f}")]
+        case "summarize":
+            return [Text(line["summary"])]
+        case _:
+            return [Text(line["text"])]
+
+
+def show_jobs(jobs: Iterable[JobOverview]) -> None:
+    table = Table(box=None)
+    for name, justify in (("job", "left"), ("kind", "left"), ("state", "left"), ("rows", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("ok", "failed", "age"):
+        table.add_column(name, justify="right")
+    table.add_column("source", overflow="fold")
+    for job in jobs:
+        age = duration((datetime.now(UTC) - job.created_at).total_seconds())
+        state = Text(job.state.value, _STATE_STYLES[job.state])
+        rows = f"{job.counts.rows:,}/{job.rows:,}"
+        failed = f"{job.counts.failed:,}"
+        table.add_row(job.job_id, job.kind, state, rows, f"{job.counts.ok:,}", failed, age, Text(job.source))
+    output_console().print(table)
+
+
+def queues_table(queues: Iterable[QueueDepth]) -> Table:
+    table = Table(box=None)
+    table.add_column("model")
+    for name in ("urgent", "standard", "bulk", "in flight", "workers"):
+        table.add_column(name, justify="right")
+    for queue in queues:
+        waiting = [f"{number:,}" for number in (queue.urgent, queue.standard, queue.bulk)]
+        table.add_row(queue.model, *waiting, f"{queue.in_flight:,}", f"{queue.workers:,}")
+    return table
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 14 min`, `5 d`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d"

