@@ -52,9 +52,7 @@ class Intake:
         for token_id in token_ids:
             if not isinstance(token_id, int) or not 0 <= token_id < self._limits.vocab_size:
                 largest = self._limits.vocab_size - 1
-                raise RequestError(
-                    f"prompt_token_ids has {token_id!r}: use whole numbers from 0 to {largest}"
-                )
+                raise RequestError(f"prompt_token_ids has {token_id!r}: use 0 to {largest}")
         return token_ids
 
     def _work(self, request: Request) -> Work:

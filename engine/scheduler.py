@@ -9,19 +9,10 @@ can run out of blocks, and then the last in rank gives its own back.
 import heapq
 from bisect import insort
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
 
 from engine.blocks import BlockContent, BlockPool
 from engine.request import FinishReason
 from engine.sequence import Chunk, Sequence, Status
-
-
-@dataclass(slots=True)
-class Totals:
-    """Counts since the start."""
-
-    preemptions: int = 0
-    prefix_hit_tokens: int = 0
 
 
 class Scheduler:
@@ -32,7 +23,8 @@ class Scheduler:
         self.block_tokens = block_tokens
         self.max_batch_tokens = max_batch_tokens
         self.max_sequences = max_sequences
-        self.totals = Totals()
+        self.num_preemptions = 0  # since the start, as the next
+        self.num_prefix_hit_tokens = 0
         self.running: list[Sequence] = []  # by rank
         self.num_waiting = 0
         self._queue: list[tuple[tuple[int, int], Sequence]] = []  # a heap; those that ended stay until popped
@@ -56,10 +48,10 @@ class Scheduler:
 
     def schedule(self) -> list[Chunk]:
         """The chunks of the next step, by rank; empty only when nothing waits or runs."""
-        preemptions = self.totals.preemptions
+        preemptions_before = self.num_preemptions
         chunks = self._continue_running()
         # What has just been preempted must not take the blocks back in the same step.
-        if self.totals.preemptions == preemptions:
+        if self.num_preemptions == preemptions_before:
             chunks += self._admit(self.max_batch_tokens - sum(chunk.num_tokens for chunk in chunks))
         assert chunks or not self.has_work, "there is work and none of it can run"
         return chunks
@@ -81,7 +73,7 @@ class Scheduler:
         while (blocks := self.pool.try_allocate(count)) is None:
             victim = self.running.pop()
             self.pool.release(victim.preempt())
-            self.totals.preemptions += 1
+            self.num_preemptions += 1
             self._wait(victim)
             if victim is sequence:
                 return False
@@ -135,7 +127,7 @@ class Scheduler:
             self.pool.release(matched)
             return False
         num_matched_tokens = len(matched) * self.block_tokens
-        self.totals.prefix_hit_tokens += num_matched_tokens
+        self.num_prefix_hit_tokens += num_matched_tokens
         sequence.admit(matched + blocks, num_matched_tokens)
         sequence.num_published_blocks = len(matched)
         return True
@@ -157,6 +149,10 @@ class Scheduler:
         else:
             self.running.remove(sequence)
         self.pool.release(sequence.finish(reason))
+
+    def check_idle(self) -> None:
+        """Prove, at no cost, that nothing holds a block while nothing runs."""
+        assert self.pool.num_available == self.pool.num_blocks, "nothing runs and a block is held"
 
     def check_integrity(self) -> None:
         """Prove that no block has leaked; an AssertionError says otherwise."""

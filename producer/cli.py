@@ -4,12 +4,12 @@ import sys
 
 import redis
 import typer
-from jobs.readers import InputError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from jobs.papers import NoSuchJobError
+from jobs.readers import InputError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
 from producer.commands.look import COMMANDS

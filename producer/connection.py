@@ -76,5 +76,5 @@ def _without_secret(url: str) -> str:
 
 def settings_from(store: str, broker_url: str | None) -> Settings:
     """The environment's settings, with what flags say above them."""
-    given = {"store": store} if store else {}
-    return Settings(**given, **({"broker_url": SecretStr(broker_url)} if broker_url else {}))
+    given = {"store": store, "broker_url": SecretStr(broker_url) if broker_url else None}
+    return Settings().model_copy(update={name: value for name, value in given.items() if value})

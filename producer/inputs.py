@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
 from pydantic import ValidationError
 
+from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
 from jobs.spec import Example, Label
 from producer.errors import UserError
 

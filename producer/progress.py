@@ -52,9 +52,9 @@ class _TimeLeftColumn(ProgressColumn):
 class JobBar:
     """One job's bar, fed with what the ledger says."""
 
-    def __init__(self, progress: Progress, title: str) -> None:
+    def __init__(self, progress: Progress, title: str, rows: int) -> None:
         self._progress = progress
-        self._task = progress.add_task(title, total=None, rows_per_s=0.0, tokens_per_s=0.0)
+        self._task = progress.add_task(title, total=rows, rows_per_s=0.0, tokens_per_s=0.0)
         self._pace = Pace()
 
     def show(self, job: JobProgress) -> None:
@@ -62,7 +62,6 @@ class JobBar:
         rows_per_s, tokens_per_s = self._pace.measure(job.counts.rows, tokens, time.monotonic())
         self._progress.update(
             self._task,
-            total=job.rows,
             completed=job.counts.rows,
             rows_per_s=rows_per_s,
             tokens_per_s=tokens_per_s,
@@ -70,7 +69,7 @@ class JobBar:
 
 
 @contextmanager
-def job_bar(console: Console, title: str) -> Iterator[JobBar]:
+def job_bar(console: Console, title: str, rows: int) -> Iterator[JobBar]:
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}"),
@@ -79,5 +78,5 @@ def job_bar(console: Console, title: str) -> Iterator[JobBar]:
         _PaceColumn(),
         _TimeLeftColumn(),
     )
-    with Progress(*columns, console=console, transient=False) as progress:
-        yield JobBar(progress, title)
+    with Progress(*columns, console=console) as progress:
+        yield JobBar(progress, title, rows)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.readers import InputRow
 from pydantic import SecretStr
 from rich.console import Console
 
 from jobs.manifest import Manifest, Report
 from jobs.papers import read_manifest, read_report
+from jobs.readers import InputRow
 from jobs.settings import Settings
 from jobs.stores import ObjectStore, open_store
 from producer import state_folder
@@ -74,7 +74,7 @@ def _check(rows: Iterator[InputRow]) -> None:
 def _watch(
     connection: Connection, manifest: Manifest, worker: Guarded, state: Path, console: Console
 ) -> Report:
-    with job_bar(console, manifest.spec.kind) as bar:
+    with job_bar(console, manifest.spec.kind, manifest.num_rows) as bar:
         return wait_for_report(
             connection.store, connection.ledger, manifest, bar.show, lambda: check_alive(worker, state)
         )

@@ -5,18 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
-
-from jobs.readers import InputRow
 
 from jobs import layout
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
-from jobs.outcome import Code
 from jobs.papers import NoSuchJobError, read_manifest
+from jobs.readers import InputRow
 from jobs.shards import encode_shard
 from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
+from jobs.stores.source import read_source
 from producer.connection import Connection
 from producer.errors import UserError
 
@@ -140,7 +138,6 @@ def _stored_row(store: ObjectStore, job_id: str, row_no: int, row: InputRow) -> 
             document = DocumentRef(name=name, uri=row.document.uri, version=row.document.version)
         else:
             key = layout.source(job_id, row_no)
-            store.put(key, Path(row.document.uri).read_bytes())
+            store.put(key, read_source(row.document.uri, row.document.version))
             document = DocumentRef(name=name, key=key)
-    error = Code(row.error) if row.error is not None else None
-    return Row(id=row.id, text=row.text, document=document, columns=row.columns, error=error)
+    return Row(id=row.id, text=row.text, document=document, columns=row.columns, error=row.error)

@@ -2,8 +2,10 @@
 
 import logging
 import sys
+import warnings
 
 import redis
+from celery.platforms import SecurityWarning
 from pydantic import ValidationError
 
 from engine import ModelError
@@ -57,6 +59,8 @@ def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Celery warns of workers that run as root because its messages might be pickles. Ours are JSON only.
+    warnings.simplefilter("ignore", SecurityWarning)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from secrets import token_hex
 
 from pydantic import Field
 
+from engine.config import Device
 from jobs.dispatch import WINDOW_SHARDS
 from jobs.names import Name, model_alias
 from jobs.settings import Settings
@@ -16,7 +17,7 @@ class WorkerSettings(Settings):
     """Settings of both sides, and a worker's own."""
 
     alias: Name | None = None
-    device: str = "auto"
+    device: Device = "auto"
     max_model_len: int | None = Field(default=None, ge=64, description="tokens; the model's own by default")
     concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")
     window_shards: int = Field(default=WINDOW_SHARDS, ge=1)

@@ -19,9 +19,9 @@ class Fields:
 
 
 def choose_fields(
-    where: str, names: Sequence[str], strings: Sequence[str], *, text_field: str | None, id_field: str | None
+    where: str, names: Sequence[str], wordy: Sequence[str], *, text_field: str | None, id_field: str | None
 ) -> Fields:
-    """The columns that the user named, else the usual ones, else the only one of `strings` that can be meant.
+    """The columns that the user named, else the usual ones, else the only one of `wordy` that can be meant.
 
     Raises `InputError` that lists the columns.
     """
@@ -33,7 +33,7 @@ def choose_fields(
         return Fields(text_field, chosen_id)
     if (usual := next((field for field in USUAL_TEXT_FIELDS if field in names), None)) is not None:
         return Fields(usual, chosen_id)
-    candidates = [name for name in strings if name != chosen_id]
+    candidates = [name for name in wordy if name != chosen_id]
     if len(candidates) != 1:
         raise InputError(where, f"which column holds the text? Name it with --text-field{_hint('', names)}")
     return Fields(candidates[0], chosen_id)

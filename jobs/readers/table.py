@@ -24,19 +24,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's column names, those among them that may hold text, and its records."""
+    """A file's column names, those among them that may hold words (also within lists), and its records."""
 
     name: str
     names: Sequence[str]
-    strings: Sequence[str]
+    wordy: Sequence[str]
     records: Iterator[Record]
 
 
 def table_rows(table: Table, *, text_field: str | None, id_field: str | None) -> Iterator[InputRow]:
     """The rows of a table; raises `InputError` for a row without an id, and for a file that is no UTF-8."""
-    fields = choose_fields(
-        table.name, table.names, table.strings, text_field=text_field, id_field=id_field
-    )
+    fields = choose_fields(table.name, table.names, table.wordy, text_field=text_field, id_field=id_field)
     is_utf8, num_undecodable = False, 0
     for record in table.records:
         row = _row(record, fields, f"{table.name}:{record.line_no}")
@@ -45,8 +43,9 @@ def table_rows(table: Table, *, text_field: str | None, id_field: str | None) ->
             num_undecodable += 1
             if num_undecodable == MAX_UNDECODABLE_ROWS and not is_utf8:
                 raise InputError(
-                    row.where, f"{num_undecodable} rows are not UTF-8, and no other row has any but ASCII "
-                    "characters: the file is in another encoding; save it as UTF-8"
+                    row.where,
+                    f"{num_undecodable} rows are not UTF-8, and no other row has any but ASCII "
+                    "characters: the file is in another encoding; save it as UTF-8",
                 )
         elif not is_utf8:
             is_utf8 = row.text is not None and not row.text.isascii()

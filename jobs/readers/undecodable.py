@@ -1,10 +1,20 @@
-"""Characters that stand for bytes which are no UTF-8, as `surrogateescape` leaves them."""
+"""Bytes that are no UTF-8: they pass as surrogates until their row is known, and fail it alone."""
 
 import re
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from pydantic import JsonValue
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def decoded_lines(stream: BinaryIO) -> Iterator[str]:
+    """The lines of a UTF-8 file, with or without a byte order mark, undecodable bytes as surrogates."""
+    encoding = "utf-8-sig"
+    for line in stream:
+        yield line.decode(encoding, "surrogateescape")
+        encoding = "utf-8"
 
 
 def is_undecodable(value: JsonValue) -> bool:

@@ -56,5 +56,6 @@ class UniqueIds:
 
 def _duplicate(row_id: str, first: str, second: str) -> InputError:
     return InputError(
-        second, f"the id {row_id!r} is at {first} already; make ids unique, or name another column (--id-field)"
+        second,
+        f"the id {row_id!r} is at {first} already; make ids unique, or name another column (--id-field)",
     )

@@ -1,8 +1,9 @@
 """One function per kind of job, from its own options to its spec; `run` and `submit` share them."""
 
+from collections.abc import Callable
 from typing import get_args
 
-from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, SummarizeSpec
+from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Kind, Spec, SummarizeSpec
 from producer import options
 from producer.errors import UserError
 from producer.inputs import parse_examples, parse_labels
@@ -44,4 +45,9 @@ def embed(pool: options.Pool = "mean", layer: options.Layer = -1) -> EmbedSpec:
     return EmbedSpec.model_validate({"pool": pool, "layer": layer})
 
 
-KINDS = {"classify": classify, "summarize": summarize, "generate": generate, "embed": embed}
+KINDS: dict[Kind, Callable[..., Spec]] = {
+    "classify": classify,
+    "summarize": summarize,
+    "generate": generate,
+    "embed": embed,
+}

@@ -126,7 +126,7 @@ def _watch_queues(store: ObjectStore, ledger: Ledger) -> None:
 
 def _watch(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
     manifest = read_manifest(store, job_id)
-    with job_bar(screen.progress_console(), manifest.spec.kind) as bar:
+    with job_bar(screen.progress_console(), manifest.spec.kind, manifest.num_rows) as bar:
         wait_for_report(store, ledger, manifest, bar.show)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import typer
-from jobs.readers import InputRow
 
 from jobs.manifest import Priority, ResultFormat
+from jobs.readers import InputRow
 from jobs.settings import DEFAULT_MODEL
 from jobs.spec import Spec
 from jobs.stores import ObjectStore

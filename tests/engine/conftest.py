@@ -38,14 +38,20 @@ def make_engine(model_folder: ModelFolder) -> Iterator[MakeEngine]:
     """Makes engines over tiny models, and proves after the test that each has all its blocks back."""
     engines: list[Engine] = []
 
-    def make(family: str = "llama", num_blocks: int = 256, **settings: int) -> Engine:
+    def make(
+        family: str = "llama",
+        num_blocks: int = 256,
+        max_batch_tokens: int | None = None,
+        max_sequences: int = 64,
+    ) -> Engine:
         kv_cache_bytes = num_blocks * BLOCK_TOKENS * kv_bytes_per_token(family)
         config = EngineConfig(
             model=str(model_folder(family)),
             device="cpu",
             block_tokens=BLOCK_TOKENS,
             kv_cache_bytes=kv_cache_bytes,
-            **settings,
+            max_batch_tokens=max_batch_tokens,
+            max_sequences=max_sequences,
         )
         engines.append(Engine(config))
         return engines[-1]

@@ -9,7 +9,9 @@ from engine import Completion, Engine, FinishReason, Request, Sampling
 from tests.engine.conftest import MakeEngine
 from tests.engine.tiny import FAMILIES, MAX_LEN, Reference
 
-PROMPTS = [[random.Random(n).randrange(2, 320) for _ in range(length)] for n, length in enumerate([1, 2, 3, 5, 8, 13, 21, 34, 55, 89])]  # fmt: skip
+PROMPTS = [
+    [random.Random(n).randrange(2, 320) for _ in range(n)] for n in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
+]
 GREEDY = Sampling(max_tokens=24, ignore_eos=True)
 
 

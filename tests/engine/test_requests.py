@@ -14,7 +14,7 @@ BAD = [
     (Request(), "exactly one of prompt"),
     (Request(prompt="a", prompt_token_ids=[1]), "exactly one of prompt"),
     (Request(prompt_token_ids=[]), "no tokens"),
-    (Request(prompt_token_ids=[2, 320]), "has 320: use numbers from 0 to 319"),
+    (Request(prompt_token_ids=[2, 320]), "has 320: use 0 to 319"),
     (Request(prompt_token_ids=[-1]), "has -1"),
     (Request(prompt="\ud800"), "UTF-8"),
     (Request(prompt="a", choices=["b"], pool="mean"), "at most one of choices and pool"),

@@ -11,7 +11,7 @@ from worker.model import Model, usage_of
 
 # A model favours some labels whatever it reads. What it says of texts without content is that favour, and
 # it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
-_CONTENT_FREE = ("N/A", "Hello.", "I have a question.", "Can you help me with something?")
+_CONTENT_FREE = ("Hello.", "I have a question.", "Can you help me with something?", "Please do it for me.")
 _DIGITS = 6
 
 

@@ -1,0 +1,100 @@
+"""Which reader takes which input."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from jobs.documents import SUFFIXES as DOCUMENT_SUFFIXES
+from jobs.readers.delimited import csv_table, tsv_table
+from jobs.readers.folder import document_rows
+from jobs.readers.json_lines import json_lines_table
+from jobs.readers.parquet import parquet_table
+from jobs.readers.row import InputError, InputRow
+from jobs.readers.table import Table, table_rows
+from jobs.stores import InvalidKey, ObjectMissing
+from jobs.stores.locations import S3Location, parse_location
+from jobs.stores.source import list_source, open_source
+
+if TYPE_CHECKING:
+    from jobs.stores.s3_client import S3Access
+
+TableReader = Callable[[BinaryIO, str], Table]
+
+_TABLES: dict[str, TableReader] = {
+    ".csv": csv_table,
+    ".tsv": tsv_table,
+    ".jsonl": json_lines_table,
+    ".ndjson": json_lines_table,
+    ".parquet": parquet_table,
+}
+
+
+def read_rows(
+    source: str, *, text_field: str | None, id_field: str | None, access: "S3Access | None" = None
+) -> Iterator[InputRow]:
+    """The rows of a table, or the documents of a folder, of a prefix or in a single file, in a fixed order.
+
+    Raises, on the way, `InputError` at the first thing that is wrong with the input, and `StoreError` where
+    its store fails.
+    """
+    try:
+        location = parse_location(source)
+        if (read_table := _table_reader(location)) is None:
+            yield from document_rows(source, list_source(source, access), _root(location))
+            return
+        with _opened(source, read_table is parquet_table, access) as stream:
+            table = read_table(stream, _path(location).name)
+            yield from _at_least_one(source, table_rows(table, text_field=text_field, id_field=id_field))
+    except (InvalidKey, ObjectMissing) as error:
+        raise InputError(source, str(error)) from error
+
+
+def _table_reader(location: S3Location | Path) -> TableReader | None:
+    """None for documents; raises `InputError` for a local path that holds neither."""
+    suffix = _path(location).suffix.lower()
+    if isinstance(location, Path):
+        if location.is_dir():
+            return None
+        if not location.exists():
+            raise InputError(str(location), f"there is no such file or folder{_close_names(location)}")
+        if suffix not in _TABLES and suffix not in DOCUMENT_SUFFIXES:
+            readable = ", ".join(sorted([*_TABLES, *DOCUMENT_SUFFIXES]))
+            raise InputError(str(location), f"{suffix or 'a file without suffix'} is not among {readable}")
+    return _TABLES.get(suffix)
+
+
+@contextmanager
+def _opened(source: str, needs_seek: bool, access: "S3Access | None") -> Iterator[BinaryIO]:
+    with open_source(source, access=access) as stream:
+        if stream.seekable() or not needs_seek:
+            yield stream
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(stream, copy)
+            copy.seek(0)
+            yield copy
+
+
+def _at_least_one(source: str, rows: Iterator[InputRow]) -> Iterator[InputRow]:
+    if (first := next(rows, None)) is None:
+        raise InputError(source, "there are no rows in it; a job needs at least one")
+    yield first
+    yield from rows
+
+
+def _path(location: S3Location | Path) -> PurePosixPath:
+    return PurePosixPath(location.key if isinstance(location, S3Location) else location)
+
+
+def _root(location: S3Location | Path) -> str:
+    return location.uri if isinstance(location, S3Location) else str(location.absolute())
+
+
+def _close_names(path: Path) -> str:
+    neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, neighbours)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else "; check the path"

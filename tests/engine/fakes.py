@@ -1,0 +1,43 @@
+"""Stand-ins that need no model."""
+
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
+
+from engine.detokenizer import TextStream
+from engine.request import Sampling
+from engine.sequence import Chunk, Sequence
+from engine.work import ChunkResult, EdgeLogprobs, Generation, HiddenSums, Pooling, Sampled, Scoring
+
+
+def generation(num_prompt_tokens: int, max_tokens: int, priority: int = 0, first_token: int = 0) -> Sequence:
+    """A sequence that generates `max_tokens` tokens; prompts of one `first_token` begin alike."""
+    prompt = [first_token] * num_prompt_tokens
+    work = Generation(Sampling(max_tokens=max_tokens), frozenset(), seed=0, stream=None)
+    return Sequence(prompt, work, priority)
+
+
+def stream(pieces: dict[int, bytes], stop: Seq[str]) -> TextStream:
+    """A stream over a tokenizer whose tokens are these bytes."""
+    return TextStream(lambda ids: b"".join(pieces[i] for i in ids).decode(errors="replace"), stop)
+
+
+class FakeRunner:
+    """Answers at once with made-up results, after letting `before` look at the chunks and raise."""
+
+    def __init__(self, before: Callable[[Seq[Chunk]], None] = lambda chunks: None) -> None:
+        self._before = before
+
+    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
+        """Token 7, log-probability -1, hidden state [1, 2]."""
+        self._before(chunks)
+        return [_result(chunk) for chunk in chunks]
+
+
+def _result(chunk: Chunk) -> ChunkResult:
+    match chunk.sequence.work:
+        case Generation():
+            return Sampled(7) if chunk.is_last else None
+        case Scoring(trie):
+            return EdgeLogprobs(dict.fromkeys(range(len(trie.edges)), -1.0))
+        case Pooling():
+            return HiddenSums([1.0 * chunk.num_tokens, 2.0 * chunk.num_tokens], [1.0, 2.0])

@@ -1,0 +1,152 @@
+"""A model is found, identified and refused for the right reason."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine import Engine, EngineConfig, ModelError
+from engine.models import ResolvedModel, fingerprint, resolve
+from tests.engine.conftest import ModelFolder
+from tests.engine.tiny import save_model
+
+
+@pytest.fixture
+def folder(model_folder: ModelFolder, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(model_folder("llama"), tmp_path / "model"))
+
+
+def change_config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def load(folder: Path, **settings: Any) -> None:
+    Engine(EngineConfig(model=str(folder), device="cpu", **settings)).close()
+
+
+@pytest.mark.parametrize("model", ["./missing", "/missing/model", "missing.gguf", "../x", "a b", "a/b/c", ""])
+def test_an_unknown_model_is_refused_with_what_is_allowed(model: str) -> None:
+    with pytest.raises(ModelError, match=r"smollm2-135m-instruct, a folder with config.json") as caught:
+        resolve(model)
+    assert repr(model) in str(caught.value)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        resolve(str(tmp_path))
+
+
+def test_weights_that_could_run_code_are_refused(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="can run code"):
+        resolve(str(folder))
+
+
+def test_a_file_that_is_no_gguf_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "model.gguf").write_bytes(b"GGUF nonsense")
+    with pytest.raises(ModelError, match="cannot convert"):
+        resolve(str(tmp_path / "model.gguf"))
+    assert list((tmp_path / "cache/bydawn/models").iterdir()) == []
+
+
+def test_a_truncated_weights_file_is_refused(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="cannot load"):
+        load(folder)
+
+
+def test_missing_weights_are_refused_and_not_made_up(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 .* model\.layers\.1\.mlp\.up_proj\.weight"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_type": "bert"}, "bert model; the engine runs the decoder-only families llama"),
+        ({"model_type": "gemma2"}, "gemma2 model"),
+        ({"model_type": "nonsense"}, "cannot load"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantized weights"),
+        (
+            {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}},
+            "others in its batch",
+        ),
+    ],
+)
+def test_what_the_engine_would_run_wrongly_is_refused(
+    folder: Path, changes: dict[str, Any], reason: str
+) -> None:
+    change_config(folder, **changes)
+    with pytest.raises(ModelError, match=reason):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"max_model_len": 1000}, "384 tokens at most"),
+        ({"kv_cache_bytes": 100}, "no room for a block"),
+        (
+            {"kv_cache_bytes": 100_000, "max_model_len": 384},
+            "set max_model_len lower or kv_cache_bytes higher",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_the_model_are_refused(
+    folder: Path, settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ModelError, match=reason):
+        load(folder, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"device": "tpu"}, {"dtype": "int8"}, {"block_tokens": 0}, {"max_sequences": -1}]
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(settings))}="):
+        EngineConfig(**settings)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused(folder: Path) -> None:
+    with pytest.raises(ModelError, match="no CUDA device"):
+        Engine(EngineConfig(model=str(folder), device="cuda"))
+
+
+def test_a_fingerprint_follows_the_content_and_not_the_place(folder: Path, tmp_path: Path) -> None:
+    original = fingerprint(resolve(str(folder)), "float32")
+    elsewhere = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
+    assert fingerprint(resolve(str(elsewhere)), "float32") == original
+    assert fingerprint(resolve(str(folder)), "bfloat16") != original
+
+
+@pytest.mark.parametrize("changed", ["weights", "chat_template.jinja", "tokenizer.json", "config.json"])
+def test_a_fingerprint_changes_with_weights_template_tokenizer_and_config(
+    folder: Path, tmp_path: Path, changed: str
+) -> None:
+    original = fingerprint(resolve(str(folder)), "float32")
+    if changed == "weights":  # of the same shapes: another fine-tune
+        other = save_model("llama", tmp_path / "other", seed=1)
+        shutil.copy(other / "model.safetensors", folder)
+    else:
+        (folder / changed).write_text((folder / changed).read_text() + "\n")
+    assert fingerprint(resolve(str(folder)), "float32") != original
+
+
+def test_a_gguf_model_is_identified_by_its_file(tmp_path: Path) -> None:
+    here, there = (ResolvedModel("a", tmp_path / name, gguf_sha256="5e") for name in ("x", "y"))
+    assert fingerprint(here, "float32") == fingerprint(there, "float32")
+    assert fingerprint(ResolvedModel("a", tmp_path, "6f"), "float32") != fingerprint(here, "float32")

@@ -1,0 +1,105 @@
+"""Draws follow the distribution asked for, and depend on nothing but seed, position and logits."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from engine import Completion, Engine, FinishReason, Request, Sampling
+from engine.sampler import sample
+from engine.sequence import Sequence
+from engine.work import Generation
+from tests.engine.conftest import MakeEngine
+
+LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, -4.0])
+
+
+def draw(sampling: Sampling, logits: torch.Tensor = LOGITS, prompt: tuple[int, ...] = (0,)) -> int:
+    work = Generation(sampling, frozenset(), seed=sampling.seed or 0, stream=None)
+    return sample(logits[None], [Sequence(list(prompt), work)])[0].token_id
+
+
+def shares(num_draws: int = 2000, **settings: float) -> list[float]:
+    """How often each token is drawn, over as many seeds."""
+    counts = Counter(draw(Sampling(seed=seed, **settings)) for seed in range(num_draws))  # type: ignore[arg-type]
+    return [counts[token_id] / num_draws for token_id in range(len(LOGITS))]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_draws_follow_the_distribution_at_a_temperature(temperature: float) -> None:
+    assert shares(temperature=temperature) == pytest.approx(
+        (LOGITS / temperature).softmax(0).tolist(), abs=0.04
+    )
+
+
+def test_top_k_draws_only_from_the_k_likeliest() -> None:
+    expected = LOGITS[:2].softmax(0).tolist()
+    assert shares(temperature=1.0, top_k=2) == pytest.approx([*expected, 0, 0, 0], abs=0.04)
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(1e-9, 1), (0.6, 1), (0.7, 2), (0.9, 3), (1.0, 5)])
+def test_top_p_draws_from_the_fewest_that_reach_it(top_p: float, kept: int) -> None:
+    drawn = shares(temperature=1.0, top_p=top_p)
+    assert drawn == pytest.approx([*LOGITS[:kept].softmax(0).tolist(), *[0] * (5 - kept)], abs=0.04)
+
+
+def test_top_p_counts_what_top_k_has_left() -> None:
+    # Of the two likeliest the first has 0.73.
+    assert shares(num_draws=200, temperature=1.0, top_k=2, top_p=0.72) == [1, 0, 0, 0, 0]
+
+
+def test_without_a_temperature_the_likeliest_is_taken() -> None:
+    assert draw(Sampling()) == 0
+
+
+def test_a_repetition_penalty_weakens_what_prompt_and_output_hold() -> None:
+    assert draw(Sampling(repetition_penalty=1.9)) == 0
+    assert draw(Sampling(repetition_penalty=2.1)) == 1
+    # A negative logit gets smaller, too.
+    assert draw(Sampling(repetition_penalty=2.0), torch.tensor([-1.0, -1.5])) == 1
+
+
+def test_a_penalty_leaves_the_next_rows_logits_alone() -> None:
+    logits = LOGITS.clone()
+    draw(Sampling(repetition_penalty=5.0), logits)
+    assert torch.equal(logits, LOGITS)
+
+
+RANDOM = Sampling(max_tokens=20, temperature=1.5, top_p=0.95, seed=4, ignore_eos=True)
+
+
+def generate(engine: Engine, sampling: Sampling, prompt: str = "a bug") -> Completion:
+    completion: Completion = engine.submit(Request(prompt=prompt, sampling=sampling)).result(60)
+    return completion
+
+
+def test_a_seed_gives_the_same_tokens_alone_in_company_and_after_preemption(make_engine: MakeEngine) -> None:
+    alone = generate(make_engine(), RANDOM)
+    engine = make_engine(num_blocks=14, max_batch_tokens=9)
+    company = [
+        engine.submit(Request(prompt=f"{n} the lazy dog", sampling=Sampling(temperature=1.0, max_tokens=30)))
+        for n in range(8)
+    ]
+    in_company = generate(engine, RANDOM)
+    assert all(future.result(60) for future in company)
+    assert engine.stats().preemptions > 0
+    assert in_company.token_ids == alone.token_ids
+
+
+def test_seeds_differ_and_so_do_requests_without_one(engine: Engine) -> None:
+    seeds: tuple[int | None, ...] = (1, 2, None, None)
+    outputs = {
+        generate(engine, Sampling(max_tokens=20, temperature=1.5, seed=s, ignore_eos=True)).token_ids
+        for s in seeds
+    }
+    assert len(outputs) == 4
+
+
+def test_a_stop_string_ends_the_output_and_is_cut_from_its_text(engine: Engine) -> None:
+    unstopped = generate(engine, RANDOM)
+    stop = unstopped.text[5:8]
+    stopped = generate(engine, Sampling(max_tokens=20, temperature=1.5, top_p=0.95, seed=4, stop=(stop,)))
+    assert stopped.finish_reason is FinishReason.STOP
+    assert stopped.text == unstopped.text[: unstopped.text.index(stop)]
+    assert stopped.token_ids == unstopped.token_ids[: len(stopped.token_ids)]
+    assert stopped.usage.output_tokens == len(stopped.token_ids) < 20

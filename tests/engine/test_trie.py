@@ -1,0 +1,32 @@
+"""A trie computes each shared beginning once and still adds up to every choice."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.trie import ChoiceTrie
+
+choice_lists = st.lists(
+    st.lists(st.integers(0, 3), min_size=1, max_size=6).map(tuple), min_size=1, unique=True
+)
+
+
+@given(choice_lists)
+def test_the_edges_of_a_choice_spell_its_tokens(choices: list[tuple[int, ...]]) -> None:
+    trie = ChoiceTrie.of(choices)
+    spelled = [tuple(trie.edges[edge].token_id for edge in path) for path in trie.choices]
+    assert spelled == choices
+
+
+@given(choice_lists)
+def test_a_node_comes_after_those_above_it(choices: list[tuple[int, ...]]) -> None:
+    trie = ChoiceTrie.of(choices)
+    for node, (depth, ancestors) in enumerate(zip(trie.depths, trie.ancestors, strict=True), start=1):
+        assert len(ancestors) == depth - 1
+        assert all(ancestor < node for ancestor in ancestors)
+
+
+def test_only_tokens_that_something_follows_are_nodes() -> None:
+    trie = ChoiceTrie.of([(1, 2, 3), (1, 2), (1, 4), (5,)])
+    assert trie.token_ids == (1, 2)
+    assert len(trie.edges) == 5
+    assert trie.max_depth == 3
