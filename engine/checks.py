@@ -48,6 +48,8 @@ def _sampling_problems(sampling: Sampling) -> Iterator[str]:
         yield f"top_p={sampling.top_p}: use a number above 0 and at most 1, or None"
     if not 0 < sampling.repetition_penalty < math.inf:
         yield f"repetition_penalty={sampling.repetition_penalty}: use a number above 0; 1 does nothing"
+    if not -math.inf < sampling.frequency_penalty < math.inf:
+        yield f"frequency_penalty={sampling.frequency_penalty}: use a finite number; 0 does nothing"
     stop: Any = sampling.stop
     if isinstance(stop, str) or not all(isinstance(text, str) and text for text in stop):
         yield f"stop={stop!r}: use a tuple of texts that are not empty"

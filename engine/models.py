@@ -40,6 +40,8 @@ def resolve(model: str) -> ResolvedModel:
 
     Raises ModelError that says what would be allowed.
     """
+    if not model:
+        raise _unknown(model)
     if model in ALIASES:
         return _from_gguf(model, _packaged_file(*ALIASES[model]))
     path = Path(model).expanduser()

@@ -12,7 +12,9 @@ Pool = Literal["mean", "last", "mean+last"]
 class Sampling:
     """How output tokens are chosen; a temperature of 0 takes the most likely one.
 
-    The filters apply in transformers' order: repetition penalty, temperature, top-k, top-p. With a `seed`
+    The filters apply in transformers' order: repetition penalty, temperature, top-k, top-p. The repetition
+    penalty counts prompt and output alike; `frequency_penalty` is taken off a token's logit for each time
+    that the output alone holds it (OpenAI's API), so that a text may still quote its prompt. With a `seed`
     the draws are the same whatever else runs. `stop` strings end the output and are cut from its text.
     """
 
@@ -21,6 +23,7 @@ class Sampling:
     top_k: int | None = None
     top_p: float | None = None
     repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False

@@ -20,6 +20,8 @@ def sample(logits: torch.Tensor, sequences: Seq[Sequence]) -> list[Sampled]:
     for row, sequence in enumerate(sequences):
         if not _is_plain(sampling := _generation(sequence).sampling):
             scores = _penalize(logits[row], sequence.token_ids, sampling.repetition_penalty)
+            output = sequence.token_ids[sequence.num_prompt_tokens :]
+            scores = _discount(scores, output, sampling.frequency_penalty)
             token_ids[row] = _choose(scores, sampling, _generation(sequence).seed, len(sequence.token_ids))
     return [
         Sampled(token_id, _logprob(row, token_id) if _generation(sequence).sampling.logprobs else None)
@@ -33,7 +35,7 @@ def _generation(sequence: Sequence) -> Generation:
 
 
 def _is_plain(sampling: Sampling) -> bool:
-    return sampling.temperature == 0 and sampling.repetition_penalty == 1
+    return (sampling.temperature, sampling.repetition_penalty, sampling.frequency_penalty) == (0, 1, 0)
 
 
 def _logprob(logits: torch.Tensor, token_id: int) -> float:
@@ -47,6 +49,14 @@ def _penalize(logits: torch.Tensor, token_ids: Seq[int], penalty: float) -> torc
     seen = torch.tensor(sorted(set(token_ids)), device=logits.device)
     scores = logits[seen]
     return logits.index_copy(0, seen, torch.where(scores < 0, scores * penalty, scores / penalty))
+
+
+def _discount(logits: torch.Tensor, output: Seq[int], penalty: float) -> torch.Tensor:
+    """Make tokens less likely by how often the output holds them."""
+    if penalty == 0 or not output:
+        return logits
+    token_ids = torch.tensor(output, device=logits.device)
+    return logits.index_add(0, token_ids, torch.full(token_ids.shape, -penalty, device=logits.device))
 
 
 def _choose(scores: torch.Tensor, sampling: Sampling, seed: int, position: int) -> int:

@@ -4,6 +4,7 @@
 children too. (A pipe works on every Unix; a parent-death signal is Linux only and is tied to a thread.)
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +24,9 @@ def main(command: list[str]) -> int:
 
 
 def _kill_at_end_of_input(child: "subprocess.Popen[bytes]") -> None:
-    sys.stdin.buffer.read()
+    # The bare descriptor: a thread that waits inside Python's buffered reader aborts the interpreter's end.
+    while os.read(0, 1024):
+        pass
     child.kill()
 
 

@@ -27,7 +27,6 @@ def input_rows(
         InputError: on the way, at the first line that is wrong.
     """
     with UniqueIds() as unique:
-        # The whole input is checked, also where only some of its rows are taken.
         rows = unique.checked(read_rows(source, text_field=text_field, id_field=id_field))
         if sampled is not None:
             rows = iter(sample(rows, sampled, seed))

@@ -54,6 +54,10 @@ MaxFailedShare = Annotated[
     float,
     typer.Option(min=0.0, max=1.0, help="The job succeeds if no more rows fail.", rich_help_panel=_JOB),
 ]
+ShardRows = Annotated[
+    int | None,
+    typer.Option(min=1, max=10_000, help="Rows per message; by kind if not given.", rich_help_panel=_JOB),
+]
 PriorityOption = Annotated[Priority, typer.Option(help="Drained in this order.", rich_help_panel=_JOB)]
 Deadline = Annotated[
     str | None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
+from pydantic import JsonValue
+
 from jobs import layout
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
@@ -110,7 +112,7 @@ class _Shards:
 
 def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[InputRow]) -> Manifest:
     shards = _Shards(store, job_id)
-    stored = (_stored_row(store, job_id, row_no, row) for row_no, row in enumerate(rows))
+    stored = (_stored_row(store, order, job_id, row_no, row) for row_no, row in enumerate(rows))
     while batch := list(islice(stored, order.shard_rows or SHARD_ROWS[order.spec.kind])):
         shards.write(batch)
     if not shards.rows:
@@ -130,7 +132,7 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Inp
     )
 
 
-def _stored_row(store: ObjectStore, job_id: str, row_no: int, row: InputRow) -> Row:
+def _stored_row(store: ObjectStore, order: Order, job_id: str, row_no: int, row: InputRow) -> Row:
     document = None
     if row.document is not None:
         name = row.id
@@ -140,4 +142,13 @@ def _stored_row(store: ObjectStore, job_id: str, row_no: int, row: InputRow) -> 
             key = layout.source(job_id, row_no)
             store.put(key, read_source(row.document.uri, row.document.version))
             document = DocumentRef(name=name, key=key)
-    return Row(id=row.id, text=row.text, document=document, columns=row.columns, error=row.error)
+    return Row(
+        id=row.id, text=row.text, document=document, columns=_kept_columns(order, row), error=row.error
+    )
+
+
+def _kept_columns(order: Order, row: InputRow) -> dict[str, JsonValue]:
+    """Joined results need all columns again, a chat its messages; the text is kept in any case."""
+    if order.result_format is not ResultFormat.JSONL:
+        return row.columns
+    return {name: value for name, value in row.columns.items() if name == "messages"}

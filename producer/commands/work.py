@@ -40,6 +40,7 @@ def run(
     seed: options.Seed = 0,
     result_format: options.Format = ResultFormat.JSONL,
     max_failed_share: options.MaxFailedShare = 0.0,
+    shard_rows: options.ShardRows = None,
     model: options.Model = DEFAULT_MODEL,
     as_json: options.Json = False,
 ) -> None:
@@ -48,7 +49,7 @@ def run(
             source, text_field=text_field, id_field=id_field, first=limit, sampled=sample, seed=seed
         )
 
-    taken = [text_field, id_field, limit, sample, seed, result_format, max_failed_share, model]
+    taken = [text_field, id_field, limit, sample, seed, result_format, max_failed_share, shard_rows, model]
     key = _key(spec, identity(source), *taken)
 
     def make_order(store: ObjectStore) -> Order:
@@ -59,6 +60,7 @@ def run(
             result_format=result_format,
             max_failed_share=max_failed_share,
             idempotency_key=key,
+            shard_rows=shard_rows,
         )
 
     local = LocalRun(make_order, rows, key, model, out, state or out / ".bydawn")
@@ -82,6 +84,7 @@ def submit(
     seed: options.Seed = 0,
     result_format: options.Format = ResultFormat.JSONL,
     max_failed_share: options.MaxFailedShare = 0.0,
+    shard_rows: options.ShardRows = None,
     priority: options.PriorityOption = Priority.STANDARD,
     deadline: options.Deadline = None,
     idempotency_key: options.IdempotencyKey = None,
@@ -104,6 +107,7 @@ def submit(
         deadline=ends_at,
         max_failed_share=max_failed_share,
         idempotency_key=idempotency_key,
+        shard_rows=shard_rows,
     )
     job_id = submit_order(connection, order, rows)
     typer.echo(json.dumps({"job_id": job_id}) if as_json else job_id)

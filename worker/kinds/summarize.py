@@ -1,6 +1,7 @@
 """Summarise: a document that fits in one request, a longer one section by section, merged in a tree."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from engine import Completion, Request, Sampling
@@ -13,10 +14,34 @@ from worker.summary_text import tidy_summary
 
 _TOKENS_PER_WORD = 1.6
 _ANSWER_MARGIN_TOKENS = 16
-_READ = "Summarize the following document in at most {words} words."
-_MERGE = (
-    "The following are summaries of the consecutive parts of one document. "
-    "Combine them into one summary of the whole document in at most {words} words."
+_LEAST_SECTION_TOKENS = 64
+_SYSTEM = "You write short, factual summaries of documents."
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to ask of a text.
+
+    The question comes after the text, and the answer's first words are given: on a small model both decide
+    whether the answer is about the text at all, rather than about the weather or the assistant.
+    """
+
+    question: str
+    opening: str
+
+
+WHOLE = Task(
+    "What is the document above about? Give its main points in at most {words} words.",
+    "The document is about",
+)
+PART = Task(
+    "What is the part of a document above about? Give its main points in at most {words} words.",
+    "This part is about",
+)
+MERGE = Task(
+    "Above are notes on the consecutive parts of one document. What is the whole document about? "
+    "Give its main points in at most {words} words.",
+    "The document is about",
 )
 
 
@@ -25,48 +50,53 @@ class Summarize:
         self._spec = spec
         self._model = model
         max_tokens = round(spec.max_words * _TOKENS_PER_WORD) + _ANSWER_MARGIN_TOKENS
-        self._sampling = Sampling(max_tokens=max_tokens, repetition_penalty=1.05)
+        # A penalty on what the answer has said, not on what the document says: its names must stay sayable.
+        self._sampling = Sampling(max_tokens=max_tokens, frequency_penalty=0.6)
 
     async def prepare(self) -> None:
-        """Nothing is shared between documents but the instruction, which the prefix cache keeps."""
+        """Nothing is shared between documents."""
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
-        sections = self._split(text, _READ)
+        sections = await asyncio.to_thread(self._split, text, WHOLE)
         num_sections = len(sections)
-        summaries, usage = await self._ask_all(_READ, sections)
-        while len(summaries) > 1:
-            merged = self._split("\n\n".join(summaries), _MERGE)
-            if len(merged) >= len(summaries):
+        notes, usage = await self._ask_all(WHOLE if num_sections == 1 else PART, sections)
+        while len(notes) > 1:
+            groups = self._split("\n\n".join(notes), MERGE)
+            if len(groups) >= len(notes):
                 raise RowError(Code.TOO_LONG, "the summaries of its sections don't get shorter when merged")
-            summaries, more = await self._ask_all(_MERGE, merged)
+            notes, more = await self._ask_all(MERGE if len(groups) == 1 else PART, groups)
             usage += more
-        return {"summary": summaries[0], "sections": num_sections}, usage
+        return {"summary": notes[0], "sections": num_sections}, usage
 
-    def _split(self, text: str, task: str) -> list[str]:
-        count_tokens = self._count_tokens
-        room = self._model.max_model_len - self._sampling.max_tokens - count_tokens(self._prompt(task, ""))
-        if room < 64:
+    def _split(self, text: str, task: Task) -> list[str]:
+        used = self._count_tokens(self._prompt(task, "")) + self._sampling.max_tokens
+        room = self._model.max_model_len - used
+        if room < _LEAST_SECTION_TOKENS:
             raise RowError(
                 Code.TOO_LONG,
-                f"the model's {self._model.max_model_len} tokens have no room for a summary of "
+                f"the model's {self._model.max_model_len} tokens have no room for a text beside a summary of "
                 f"{self._spec.max_words} words; ask for fewer",
             )
-        return split_sections(text, room - 8, count_tokens)
+        return split_sections(text, room, self._count_tokens)
 
-    async def _ask_all(self, task: str, sections: list[str]) -> tuple[list[str], Usage]:
+    async def _ask_all(self, task: Task, sections: list[str]) -> tuple[list[str], Usage]:
         answers = await asyncio.gather(*(self._ask(task, section) for section in sections))
         usage = Usage()
         for answer in answers:
             usage += usage_of(answer)
-        return [tidy_summary(answer.text, self._spec.max_words) for answer in answers], usage
+        return [tidy_summary(task.opening + answer.text, self._spec.max_words) for answer in answers], usage
 
-    async def _ask(self, task: str, section: str) -> Completion:
-        ids = self._model.tokenizer.encode(self._prompt(task, section))
+    async def _ask(self, task: Task, section: str) -> Completion:
+        ids = self._model.tokenizer.encode(self._prompt(task, section), add_special_tokens=False)
         return await self._model.ask(Request(prompt_token_ids=ids, sampling=self._sampling), Completion)
 
-    def _prompt(self, task: str, section: str) -> str:
-        instruction = task.format(words=self._spec.max_words)
-        return self._model.tokenizer.chat([{"role": "user", "content": f"{instruction}\n\n{section}"}])
+    def _prompt(self, task: Task, section: str) -> str:
+        question = task.question.format(words=self._spec.max_words)
+        messages = [
+            {"role": "system", "content": _SYSTEM},
+            {"role": "user", "content": f"{section}\n\n{question}"},
+        ]
+        return self._model.tokenizer.chat(messages) + task.opening
 
     def _count_tokens(self, text: str) -> int:
-        return len(self._model.tokenizer.encode(text))
+        return len(self._model.tokenizer.encode(text, add_special_tokens=False))

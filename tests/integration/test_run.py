@@ -1,0 +1,108 @@
+"""`bydawn run`: one command, resumable, that leaves nothing behind."""
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.tiny import save_model
+from tests.integration.commands import bydawn, started, wait_until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model("llama", tmp_path_factory.mktemp("models") / "tiny-llama")
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("".join(json.dumps({"id": f"p{n}", "text": f"say {n}"}) + "\n" for n in range(600)))
+    return path
+
+
+def test_a_killed_run_leaves_no_child_and_resumes_without_redoing_settled_shards(
+    model: Path, prompts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = (
+        "run",
+        "generate",
+        prompts,
+        "--max-tokens",
+        "120",
+        "--shard-rows",
+        "8",
+        "--model",
+        model,
+        "--out",
+        out,
+    )
+    parts = out / ".bydawn" / "store" / "jobs"
+
+    with started(*command, log=tmp_path / "first.log") as first:
+        wait_until(lambda: len(list(parts.glob("*/parts/*"))) >= 5, 120, "five settled shards")
+        second = bydawn(*command)
+        assert second.returncode == 2
+        assert "another `bydawn run`" in second.stderr
+        children = psutil.Process(first.pid).children(recursive=True)
+        assert len(children) >= 4, "two guards, a Valkey, a worker with its engine"
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        _, alive = psutil.wait_procs(children, timeout=3.0)
+        assert not alive
+
+    settled = {path: path.stat().st_mtime_ns for path in parts.glob("*/parts/*")}
+    assert 5 <= len(settled) < 75, "the run was killed on its way"
+    assert not (out / "results.jsonl").exists()
+
+    resumed = bydawn(*command)
+    assert resumed.returncode == 0, resumed.stderr
+    assert {path: path.stat().st_mtime_ns for path in settled} == settled
+    ids = [json.loads(line)["id"] for line in (out / "results.jsonl").read_text().splitlines()]
+    assert ids == [f"p{n}" for n in range(600)]
+    assert (out / "_SUCCESS").exists()
+
+
+def test_the_same_command_again_shows_the_finished_job_at_once(
+    model: Path, prompts: Path, tmp_path: Path
+) -> None:
+    command = (
+        "run",
+        "generate",
+        prompts,
+        "--limit",
+        "4",
+        "--max-tokens",
+        "4",
+        "--model",
+        model,
+        "--out",
+        tmp_path / "out",
+    )
+    first, again = bydawn(*command, "--json"), bydawn(*command, "--json", timeout_s=20)
+    assert first.returncode == again.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["job_id"] == json.loads(again.stdout)["job_id"]
+
+
+def test_a_folder_with_an_unfinished_job_refuses_another_one(
+    model: Path, prompts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with started("run", "generate", prompts, "--model", model, "--out", out, log=tmp_path / "log") as run:
+        wait_until(lambda: list(out.glob(".bydawn/store/open/*")), 60, "an open job")
+        run.kill()
+    other = bydawn("run", "generate", prompts, "--limit", "3", "--model", model, "--out", out)
+    assert other.returncode == 2
+    assert "unfinished job" in other.stderr
+
+
+def test_a_model_that_is_not_there_is_told_and_no_job_is_made(prompts: Path, tmp_path: Path) -> None:
+    refused = bydawn("run", "generate", prompts, "--model", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert refused.returncode == 2
+    assert "nowhere" in refused.stderr
+    assert not list((tmp_path / "out" / ".bydawn" / "store").glob("jobs/*"))
