@@ -49,9 +49,6 @@ def main() -> None:
         _complain(f"Redis went away: {error}; the job goes on when it is back")
     except _USERS_FAULT as error:
         _complain(str(error))
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; give the same command again to go on")
-        sys.exit(130)
 
 
 def _sentence(error: dict[str, object]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jobs.documents import SUFFIXES
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
 from jobs.spec import Example, Label
 from producer.errors import UserError
@@ -77,6 +78,7 @@ def identity(source: str) -> str:
     if source.startswith("s3://"):
         return source
     path = Path(source).resolve()
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+    # Of a folder only the documents: the results may lie in it, too.
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES)
+    states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return f"{path}\n{states}"

@@ -50,7 +50,7 @@ def local_worker(state: Path, settings: Settings) -> Iterator[Guarded]:
         "BYDAWN_MODEL": settings.model,
         "BYDAWN_RECONCILE_INTERVAL_S": "1",
     }
-    with _guarded([sys.executable, "-m", "worker"], state / "worker.log", environment) as process:
+    with _guarded([sys.executable, "-P", "-m", "worker"], state / "worker.log", environment) as process:
         yield process
 
 
@@ -75,7 +75,7 @@ def check_alive(process: Guarded, state: Path) -> None:
 def _guarded(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[Guarded]:
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "producer.guard", *command],
+            [sys.executable, "-P", "-m", "producer.guard", *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -26,8 +26,11 @@ def main(pipe: Connection, config: EngineConfig) -> None:
     # A terminal's Ctrl-C and a container's stop reach us too, but when to end is the worker's decision.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    from transformers.utils.logging import disable_progress_bar
+
     from engine import Engine
 
+    disable_progress_bar()  # it would be drawn into a log
     try:
         engine = Engine(config)
     except EngineError as error:

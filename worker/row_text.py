@@ -37,7 +37,8 @@ def _document_text(document: DocumentRef, store: ObjectStore) -> str:
 
 def _document_bytes(document: DocumentRef, store: ObjectStore) -> bytes:
     if document.key is None:
-        assert document.uri is not None, document
+        if document.uri is None or not document.uri.startswith("s3://"):
+            raise RowError(Code.UNSUPPORTED, f"{document.name!r} lies neither in the store nor in a bucket")
         try:
             return read_source(document.uri, document.version)
         except ObjectMissing as error:

@@ -64,7 +64,11 @@ def run(
         )
 
     local = LocalRun(make_order, rows, key, model, out, state or out / ".bydawn")
-    report, results = run_local(local, screen.progress_console())
+    try:
+        report, results = run_local(local, screen.progress_console())
+    except KeyboardInterrupt:
+        typer.echo("\nbydawn: interrupted; the same command again goes on from here", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:

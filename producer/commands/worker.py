@@ -32,4 +32,5 @@ def worker(
         "BYDAWN_LOG_LEVEL": log_level.upper(),
     }
     os.environ.update({name: value for name, value in given.items() if value})
-    os.execv(sys.executable, [sys.executable, "-m", "worker"])  # noqa: S606 (our own module, no shell)
+    # -P: a folder `worker` in the current directory isn't ours.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker"])  # noqa: S606 (our own module, no shell)
