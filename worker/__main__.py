@@ -5,7 +5,7 @@ import sys
 import warnings
 
 import redis
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from pydantic import ValidationError
 
 from engine import ModelError

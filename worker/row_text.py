@@ -1,11 +1,10 @@
 """The text of a row: its own, or its document's."""
 
 from jobs.documents import DocumentError, parse_document
-from jobs.stores.source import read_source
-
 from jobs.manifest import DocumentRef, Row
 from jobs.outcome import Code, RowError
 from jobs.stores import ObjectChanged, ObjectMissing, ObjectStore
+from jobs.stores.source import read_source
 
 _EXPLANATIONS = {
     Code.EMPTY_TEXT: "the row's text is empty",

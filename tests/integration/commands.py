@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 BYDAWN = (sys.executable, "-m", "producer")
 
 
@@ -50,6 +52,11 @@ def environment(more: Mapping[str, str] | None) -> dict[str, str]:
     """Ours, without settings that would point a test at somebody's real queue or store."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BYDAWN_")}
     return {**clean, "COLUMNS": "120", **(more or {})}
+
+
+def all_ended(processes: list[psutil.Process]) -> bool:
+    """None of them runs; one that nobody has reaped has ended, too."""
+    return all(not each.is_running() or each.status() == psutil.STATUS_ZOMBIE for each in processes)
 
 
 def wait_until(happens: Callable[[], object], timeout_s: float, what: str) -> None:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.engine.tiny import save_model
-from tests.integration.commands import bydawn, started, wait_until
+from tests.integration.commands import all_ended, bydawn, started, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -53,8 +53,7 @@ def test_a_killed_run_leaves_no_child_and_resumes_without_redoing_settled_shards
         assert len(children) >= 4, "two guards, a Valkey, a worker with its engine"
         first.send_signal(signal.SIGKILL)
         first.wait()
-        _, alive = psutil.wait_procs(children, timeout=3.0)
-        assert not alive
+        wait_until(lambda: all_ended(children), 3.0, "the end of all children")
 
     settled = {path: path.stat().st_mtime_ns for path in parts.glob("*/parts/*")}
     assert 5 <= len(settled) < 75, "the run was killed on its way"

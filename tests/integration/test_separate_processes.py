@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from jobs.stores import ObjectStore
-from tests.integration.commands import bydawn, started, wait_until
+from tests.integration.commands import all_ended, bydawn, started, wait_until
 from tests.servers import BUCKET, S3Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_model]
@@ -129,8 +129,7 @@ def test_when_a_worker_dies_its_engine_is_gone_within_a_second(valkey_url: str, 
         children = psutil.Process(worker.pid).children(recursive=True)
         assert children
         worker.kill()
-        _, alive = psutil.wait_procs(children, timeout=1.0)
-        assert not alive
+        wait_until(lambda: all_ended(children), 1.0, "the engine's end")
 
 
 def _live_workers(env: dict[str, str]) -> int:
