@@ -4,12 +4,14 @@ from typing import Any
 
 import torch
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
 
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig
 from engine.errors import ModelError
 from engine.kv_cache import KVShape
 from engine.models import ResolvedModel
+from engine.packed_linear import pack_linears
 
 # Families whose output was compared with transformers' own. Another one may do more in its attention or after
 # its head (soft caps, sinks, scales) than is done here, and would be wrong in silence.
@@ -36,6 +38,7 @@ def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
 def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
     """The model, ready for inference; raises ModelError."""
     AttentionInterface.register(ATTENTION_NAME, paged_attention)
+    logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
         _check_supported(resolved.name, config)
@@ -55,7 +58,10 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
         raise ModelError(f"cannot load {resolved.name!r} from {resolved.path}: {error}") from error
     if missing := sorted(info["missing_keys"]):
         raise ModelError(f"{resolved.path} lacks {len(missing)} of the model's weights, first {missing[0]}")
-    return model.to(device).eval()
+    model = model.to(device).eval()
+    if device.type == "cpu" and dtype is torch.float32:
+        pack_linears(model)
+    return model
 
 
 def _check_supported(name: str, config: Any) -> None:

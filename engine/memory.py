@@ -13,10 +13,10 @@ def default_kv_cache_bytes(device: torch.device) -> int:
     """A share of the memory that is free on the device now, with the model loaded."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * CUDA_SHARE)
-    return min(int(_free_cpu_bytes() * CPU_SHARE), CPU_MAX_BYTES)
+    return min(int(free_cpu_bytes() * CPU_SHARE), CPU_MAX_BYTES)
 
 
-def _free_cpu_bytes(proc: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+def free_cpu_bytes(proc: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """What the machine has available, or what the container's limit leaves, if that is less."""
     free = CPU_MAX_BYTES
     if proc.is_file():

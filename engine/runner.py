@@ -39,7 +39,7 @@ class ModelRunner:
 
     def __init__(self, model: Any, kv_cache: KVCache, dtype: torch.dtype, device: torch.device) -> None:
         self._decoder = model.base_model
-        self._lm_head = model.get_output_embeddings()
+        self._lm_head = model.lm_head
         self._num_layers = model.config.num_hidden_layers
         self._kv_cache = kv_cache
         self._dtype = dtype

@@ -10,6 +10,7 @@ from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer as FastTokenizer
 
+from engine.control_tokens import ControlTokenGuard
 from engine.errors import ModelError, RequestError
 from engine.models import resolve
 
@@ -21,9 +22,13 @@ class Tokenizer:
 
     def __init__(self, folder: Path) -> None:
         self._fast = _load_fast(folder)
+        self._fast_as_text = _load_fast(folder)
+        self._fast_as_text.encode_special_tokens = True
         config = _read_json(folder / "tokenizer_config.json")
         self._special = {name: text for name in SPECIAL_TOKENS if (text := _token_text(config.get(name)))}
         self._template = _load_template(folder, config)
+        added = self._fast.get_added_tokens_decoder().values()
+        self._guard = ControlTokenGuard(token.content for token in added if token.special)
         self.eos_token_ids = self._find_eos(folder)
 
     @classmethod
@@ -61,8 +66,19 @@ class Tokenizer:
             raise RequestError(f"the model's chat template refuses these messages: {error}") from error
 
     def chat_token_ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """Token ids of `chat`; a template writes its own BOS token, so none is added to it."""
-        return self.encode(self.chat(messages), add_special_tokens=self._template is None)
+        """Token ids of `chat`, in which control tokens in the messages' contents are nothing but text.
+
+        A template writes its own BOS token, so none is added to it.
+        """
+        guarded = [{**message, "content": self._guard.hide(message["content"])} for message in messages]
+        token_ids = self._guard.encode(self.chat(guarded), self._encode_part, self._encode_as_text)
+        return token_ids if self._template is not None else self.encode("") + token_ids
+
+    def _encode_part(self, text: str) -> list[int]:
+        return self.encode(text, add_special_tokens=False)
+
+    def _encode_as_text(self, text: str) -> list[int]:
+        return list(self._fast_as_text.encode(text, add_special_tokens=False).ids)
 
     def _find_eos(self, folder: Path) -> frozenset[int]:
         given = _read_json(folder / "generation_config.json").get("eos_token_id")

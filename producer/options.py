@@ -41,6 +41,10 @@ Examples = Annotated[
 ]
 LabelField = Annotated[str, typer.Option(help="Of --examples: the label's column.", rich_help_panel=_JOB)]
 MaxWords = Annotated[int, typer.Option(min=10, max=2000, help="Of a summary.", rich_help_panel=_JOB)]
+SectionTokens = Annotated[
+    int,
+    typer.Option(min=64, help="Longer documents are cut; a large model takes more.", rich_help_panel=_JOB),
+]
 MaxTokens = Annotated[int, typer.Option(min=1, max=32_768, help="Of an answer.", rich_help_panel=_JOB)]
 Temperature = Annotated[float, typer.Option(min=0.0, max=2.0, help="0 is greedy.", rich_help_panel=_JOB)]
 System = Annotated[str | None, typer.Option(help="The system message of every prompt.", rich_help_panel=_JOB)]

@@ -4,6 +4,7 @@ import re
 
 from worker.sections import sentences
 
+_LIST_NUMBER = re.compile(r"(?:^|(?<=\s))\(?\d{1,2}[.)]\s+")
 _WORD = re.compile(r"\w+")
 _ALIKE = 0.8
 
@@ -13,7 +14,7 @@ def tidy_summary(text: str, max_words: int) -> str:
 
     Where not even the first one fits or is whole, it is cut at the limit, and an ellipsis says so.
     """
-    paragraph = " ".join(text.split())
+    paragraph = " ".join(_LIST_NUMBER.sub("", text + " ").split())
     kept: list[str] = []
     num_words = 0
     for sentence in sentences(paragraph):

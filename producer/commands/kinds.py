@@ -23,9 +23,11 @@ def classify(
     )
 
 
-def summarize(max_words: options.MaxWords = 120) -> SummarizeSpec:
+def summarize(
+    max_words: options.MaxWords = 120, section_tokens: options.SectionTokens = 2000
+) -> SummarizeSpec:
     """A summary per document, however long it is."""
-    return SummarizeSpec(max_words=max_words)
+    return SummarizeSpec(max_words=max_words, section_tokens=section_tokens)
 
 
 def generate(

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -147,5 +148,5 @@ def _tickets(path: Path, rows: int, empty: set[str]) -> Path:
     return path
 
 
-def _lines(store: ObjectStore, key: str) -> list[dict[str, object]]:
+def _lines(store: ObjectStore, key: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (store.get(key) or b"").splitlines()]

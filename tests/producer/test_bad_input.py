@@ -44,7 +44,7 @@ def _write(name: str, text: str | bytes) -> Callable[[Path], Path]:
     return make
 
 
-CASES = {
+CASES: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], list[str]]] = {
     "missing file": (lambda folder: folder / "tickets.csv", CLASSIFY, ["tickets.csv"]),
     "misspelt file": (
         lambda folder: _write("tickets.csv", "id,text\n1,a\n")(folder).with_name("tickts.csv"),

@@ -1,4 +1,4 @@
-"""Summarise: a document that fits in one request, a longer one section by section, merged in a tree."""
+"""Summarise: a document that fits a section in one request, a longer one in sections, merged in a tree."""
 
 import asyncio
 from dataclasses import dataclass
@@ -30,19 +30,15 @@ class Task:
     opening: str
 
 
-WHOLE = Task(
-    "What is the document above about? Give its main points in at most {words} words.",
-    "The document is about",
-)
-PART = Task(
-    "What is the part of a document above about? Give its main points in at most {words} words.",
-    "This part is about",
-)
-MERGE = Task(
-    "Above are notes on the consecutive parts of one document. What is the whole document about? "
-    "Give its main points in at most {words} words.",
-    "The document is about",
-)
+_QUESTION = "What is the {thing} above about? Give its main points in at most {{words}} words."
+_COMBINE = "Combine the notes above into one summary of at most {words} words."
+_OPENING = "The document is about"
+_PART_OPENING = "It is about"
+
+WHOLE = Task(_QUESTION.format(thing="document"), _OPENING)
+PART = Task(_QUESTION.format(thing="text"), _PART_OPENING)
+MERGE = Task(_COMBINE, _OPENING)
+MERGE_PART = Task(_COMBINE, _PART_OPENING)
 
 
 class Summarize:
@@ -64,7 +60,7 @@ class Summarize:
             groups = self._split("\n\n".join(notes), MERGE)
             if len(groups) >= len(notes):
                 raise RowError(Code.TOO_LONG, "the summaries of its sections don't get shorter when merged")
-            notes, more = await self._ask_all(MERGE if len(groups) == 1 else PART, groups)
+            notes, more = await self._ask_all(MERGE if len(groups) == 1 else MERGE_PART, groups)
             usage += more
         return {"summary": notes[0], "sections": num_sections}, usage
 
@@ -77,7 +73,7 @@ class Summarize:
                 f"the model's {self._model.max_model_len} tokens have no room for a text beside a summary of "
                 f"{self._spec.max_words} words; ask for fewer",
             )
-        return split_sections(text, room, self._count_tokens)
+        return split_sections(text, min(room, self._spec.section_tokens), self._count_tokens)
 
     async def _ask_all(self, task: Task, sections: list[str]) -> tuple[list[str], Usage]:
         answers = await asyncio.gather(*(self._ask(task, section) for section in sections))
