@@ -48,6 +48,13 @@ class Tokenizer:
         except (TypeError, UnicodeError) as error:
             raise RequestError(f"not a text that can be encoded as UTF-8: {error}") from error
 
+    def encode_as_text(self, text: str) -> list[int]:
+        """As `encode`, but control tokens that the text spells out are nothing but text."""
+        try:
+            return list(self._fast_as_text.encode(text, add_special_tokens=True).ids)
+        except (TypeError, UnicodeError) as error:
+            raise RequestError(f"not a text that can be encoded as UTF-8: {error}") from error
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of token ids, special tokens left out."""
         return str(self._fast.decode(token_ids, skip_special_tokens=True))

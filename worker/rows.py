@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from engine import EngineError
+from engine import EngineError, RequestError
 from jobs.manifest import Row
 from jobs.outcome import Code, Counts, Outcome, RowError, Status
 from jobs.stores import StoreError
@@ -65,6 +65,8 @@ async def _run_row(row: Row, kind: Kind, read_text: ReadText) -> Outcome:
         result, usage = await kind.run(row, text)
     except RowError as error:
         return Outcome.failed(row.id, error.code, str(error))
+    except RequestError as error:  # the tokenizer's word: no text that can be encoded, no messages it takes
+        return Outcome.failed(row.id, Code.BAD_REQUEST, str(error))
     except (EngineError, StoreError):
         raise
     except Exception as error:  # a parser's or our own mistake, which must not cost the neighbours

@@ -11,14 +11,14 @@ import redis
 from jobs import layout
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Row
-from jobs.outcome import Code, Counts, Outcome, Status
+from jobs.outcome import Counts, Outcome, Status
 from jobs.papers import read_manifest
 from jobs.shards import CorruptObjectError, decode_shard
 from jobs.stores import ObjectStore
 from worker.kinds import make_kind
 from worker.leases import Leases
 from worker.model import Model
-from worker.retry import Decision, OtherModelError, counts_as_attempt, decide, is_engines_fault
+from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide
 from worker.row_text import row_text
 from worker.rows import run_rows
 from worker.settle import Settler
@@ -118,7 +118,6 @@ class ShardRunner:
             row_ids = [row.id for row in self._read_rows(manifest, shard_no)]
         except CorruptObjectError:
             row_ids = [f"shard {shard_no}, row {row_no}" for row_no in range(manifest.shard_rows[shard_no])]
-        code = Code.ENGINE_ERROR if is_engines_fault(error) else Code.INTERNAL_ERROR
-        message = f"the shard broke too often, last with {type(error).__name__}: {error}"
-        outcomes = [Outcome.failed(row_id, code, message) for row_id in row_ids]
+        message = f"the whole shard broke: {type(error).__name__}: {error}"
+        outcomes = [Outcome.failed(row_id, code_of(error), message) for row_id in row_ids]
         self._settler.settle(manifest, shard_no, outcomes)

@@ -42,8 +42,8 @@ class Classify:
         return result, usage_of(scored)
 
     async def _score(self, text: str) -> ChoiceScores:
-        prompt = f"{self._instructions}{_question(text)}"
-        return await self._model.ask(Request(prompt=prompt, choices=self._choices), ChoiceScores)
+        ids = self._model.tokenizer.encode_as_text(f"{self._instructions}{_question(text)}")
+        return await self._model.ask(Request(prompt_token_ids=ids, choices=self._choices), ChoiceScores)
 
 
 def instructions(spec: ClassifySpec) -> str:

@@ -18,6 +18,7 @@ class Embed:
         """Nothing is shared between rows."""
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
-        request = Request(prompt=text, pool=self._spec.pool, layer=self._spec.layer)
+        ids = self._model.tokenizer.encode_as_text(text)
+        request = Request(prompt_token_ids=ids, pool=self._spec.pool, layer=self._spec.layer)
         pooled = await self._model.ask(request, Embedding)
         return {"embedding": list(pooled.embedding)}, usage_of(pooled)

@@ -65,7 +65,7 @@ class Summarize:
         return {"summary": notes[0], "sections": num_sections}, usage
 
     def _split(self, text: str, task: Task) -> list[str]:
-        used = self._count_tokens(self._prompt(task, "")) + self._sampling.max_tokens
+        used = len(self._prompt(task, "")) + self._sampling.max_tokens
         room = self._model.max_model_len - used
         if room < _LEAST_SECTION_TOKENS:
             raise RowError(
@@ -83,16 +83,17 @@ class Summarize:
         return [tidy_summary(task.opening + answer.text, self._spec.max_words) for answer in answers], usage
 
     async def _ask(self, task: Task, section: str) -> Completion:
-        ids = self._model.tokenizer.encode(self._prompt(task, section), add_special_tokens=False)
-        return await self._model.ask(Request(prompt_token_ids=ids, sampling=self._sampling), Completion)
+        request = Request(prompt_token_ids=self._prompt(task, section), sampling=self._sampling)
+        return await self._model.ask(request, Completion)
 
-    def _prompt(self, task: Task, section: str) -> str:
+    def _prompt(self, task: Task, section: str) -> list[int]:
         question = task.question.format(words=self._spec.max_words)
         messages = [
             {"role": "system", "content": _SYSTEM},
             {"role": "user", "content": f"{section}\n\n{question}"},
         ]
-        return self._model.tokenizer.chat(messages) + task.opening
+        opening = self._model.tokenizer.encode(task.opening, add_special_tokens=False)
+        return self._model.tokenizer.chat_token_ids(messages) + opening
 
     def _count_tokens(self, text: str) -> int:
         return len(self._model.tokenizer.encode(text, add_special_tokens=False))
