@@ -48,11 +48,6 @@ def part(job_id: str, shard_no: int) -> str:
     return f"{parts_prefix(job_id)}{shard_no:08}.jsonl"
 
 
-def part_shard_no(key: str) -> int:
-    """The shard whose part lies at `key`."""
-    return int(key.rsplit("/", 1)[-1].removesuffix(".jsonl"))
-
-
 def results(job_id: str, result_format: ResultFormat) -> str:
     return f"{job_prefix(job_id)}results.{result_format}"
 

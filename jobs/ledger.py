@@ -51,6 +51,14 @@ if shards > 0 then redis.call('HSET', KEYS[1], 'cursor', cursor) end
 return claimed
 """
 
+# KEYS: job, settled, then what an ended job doesn't need; ARGV: state, life in seconds. A job that isn't
+# known stays so: a hash with nothing but its state would pass for a job.
+_END = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'state', ARGV[1]) end
+for i = 1, 2 do redis.call('EXPIRE', KEYS[i], ARGV[2]) end
+for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
+"""
+
 # KEYS: lease; ARGV: owner, life in seconds. True if the lease is the owner's now.
 _HOLD = """
 local owner = redis.call('GET', KEYS[1])
@@ -83,6 +91,7 @@ class Ledger:
         self.client = client
         self._settle = client.register_script(_SETTLE)
         self._claim = client.register_script(_CLAIM)
+        self._end = client.register_script(_END)
         self._hold = client.register_script(_HOLD)
         self._release = client.register_script(_RELEASE)
 
@@ -145,12 +154,9 @@ class Ledger:
 
     def end(self, job_id: str, state: JobState) -> None:
         """The job has its report: only the sums stay, for a week."""
-        with self.client.pipeline(transaction=True) as pipe:
-            pipe.hset(_job(job_id), "state", state.value)
-            for key in (_job(job_id), _settled(job_id)):
-                pipe.expire(key, _ENDED_JOB_LIFE_S)
-            pipe.delete(_progress(job_id), _key("attempts", job_id), _key("stop", job_id))
-            pipe.execute()
+        kept = [_job(job_id), _settled(job_id)]
+        dropped = [_progress(job_id), _key("attempts", job_id), _key("stop", job_id)]
+        self._end(keys=kept + dropped, args=[state.value, _ENDED_JOB_LIFE_S])
 
     def forget(self, job_id: str) -> None:
         """Drop what is known of a job, so that it is rebuilt from the store."""

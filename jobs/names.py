@@ -35,5 +35,5 @@ def new_job_id(now: datetime | None = None) -> str:
 
 def model_alias(model: str) -> str:
     """The name by which queues know a model: the last part of its folder, file or hub name."""
-    last = model.rstrip("/").rsplit("/", 1)[-1].removesuffix(".gguf").lower()
+    last = model.rstrip("/").rsplit("/", 1)[-1].lower().removesuffix(".gguf")
     return check_name(_NOT_IN_NAMES.sub("-", last).strip("-._")[:63].replace("..", "-") or "model")

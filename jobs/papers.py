@@ -12,6 +12,12 @@ from jobs.stores import ObjectStore
 PaperT = TypeVar("PaperT", bound=BaseModel)
 
 
+class _Format(BaseModel):
+    """What can be read of a paper of any version."""
+
+    format: int = FORMAT
+
+
 class NoSuchJobError(Exception):
     """There is no job of that id in the store."""
 
@@ -27,10 +33,6 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
     if (manifest := _read(store, layout.manifest(job_id), Manifest)) is None:
         raise NoSuchJobError(
             f"there is no job {job_id!r} in {store.uri}; `bydawn jobs` lists those there are"
-        )
-    if manifest.format > FORMAT:
-        raise NewerFormatError(
-            f"job {job_id} has format {manifest.format}; this version reads up to {FORMAT}"
         )
     return manifest
 
@@ -49,6 +51,8 @@ def _read(store: ObjectStore, key: str, paper: type[PaperT]) -> PaperT | None:
     if (body := store.get(key)) is None:
         return None
     try:
+        if (written_by := _Format.model_validate_json(body).format) > FORMAT:
+            raise NewerFormatError(f"{key} has format {written_by}; this version reads up to {FORMAT}")
         return paper.model_validate_json(body)
     except ValidationError as error:
         raise CorruptObjectError(f"{key} in {store.uri} can't be read: {error}") from error

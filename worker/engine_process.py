@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _RESTART_PAUSE_S = 1.0
 _RESTART_LIMIT_S = 120.0
+_CLOSE_LIMIT_S = 5.0
 
 
 class EngineDied(EngineError):
@@ -32,7 +33,10 @@ class EngineProcess:
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._ids = itertools.count()
+        # Two locks: a send waits while the pipe is full, and the reader must go on emptying the other way,
+        # or both processes wait for each other.
         self._lock = threading.Lock()
+        self._send_lock = threading.Lock()
         self._pending: dict[int, Future[Result]] = {}
         self._ready = threading.Event()
         self._closed = threading.Event()
@@ -60,17 +64,17 @@ class EngineProcess:
         with self._lock:
             self._pending[request_id] = future
         future.add_done_callback(lambda done: self._forget(request_id, cancelled=done.cancelled()))
-        if not self._send(Submit(request_id, request)) and future.set_running_or_notify_cancel():
-            future.set_exception(EngineDied("the engine process died before this request reached it"))
+        if not self._send(Submit(request_id, request)):
+            self._fail([request_id], "the engine process died before this request reached it")
         return future
 
     def close(self) -> None:
         """End the engine's process; requests still in it fail."""
         self._closed.set()
-        self._pipe.close()
         self._process.kill()
         self._process.join()
-        self._reader.join(timeout=5.0)
+        self._reader.join(timeout=_CLOSE_LIMIT_S)
+        self._ready.set()  # whoever waits for a restart is told at once that there is none
 
     def _start(self) -> tuple[BaseProcess, Connection, Loaded]:
         context = multiprocessing.get_context("spawn")  # a fork would inherit Celery's threads and locks
@@ -99,8 +103,10 @@ class EngineProcess:
                 self._receive(self._pipe.recv())
             except (EOFError, OSError):
                 self._ready.clear()
-                self._fail_pending()
+                self._fail(list(self._pending), "the engine process died with this request in it")
                 self._restart()
+        self._process.kill()  # it may have been started while we were being closed
+        self._pipe.close()
 
     def _receive(self, message: FromEngine) -> None:
         assert isinstance(message, Finished | Broken), message
@@ -126,12 +132,13 @@ class EngineProcess:
             self._ready.set()
             return
 
-    def _fail_pending(self) -> None:
+    def _fail(self, request_ids: list[int], message: str) -> None:
         with self._lock:
-            futures, self._pending = list(self._pending.values()), {}
+            # Taken out under the lock, so that of two threads that see the same death one fails a request.
+            futures = [self._pending.pop(request_id, None) for request_id in request_ids]
         for future in futures:
-            if future.set_running_or_notify_cancel():
-                future.set_exception(EngineDied("the engine process died with this request in it"))
+            if future is not None and future.set_running_or_notify_cancel():
+                future.set_exception(EngineDied(message))
 
     def _forget(self, request_id: int, *, cancelled: bool) -> None:
         with self._lock:
@@ -141,7 +148,7 @@ class EngineProcess:
 
     def _send(self, message: Submit | Cancel) -> bool:
         try:
-            with self._lock:
+            with self._send_lock:
                 self._pipe.send(message)
         except OSError:
             return False  # the reader sees the same end of the pipe and starts another engine

@@ -97,11 +97,11 @@ class Finisher:
         return winner
 
     def _close(self, report: Report) -> None:
-        # The marker comes after all else, for it tells readers that everything is there; the job stays
-        # open until then, so that a crash in between is found and repeated.
+        # The marker comes after all outputs, for it tells readers that everything is there; the job stays
+        # open until the last step, so that a crash in between is found and repeated.
         self._store.put(layout.end_marker(report.job_id, report.state), b"")
-        self._store.delete([layout.open_marker(report.job_id)])
         self._ledger.end(report.job_id, report.state)
+        self._store.delete([layout.open_marker(report.job_id)])
         log.info("action=finish job=%s state=%s rows=%s", report.job_id, report.state, report.rows)
 
     def _part(self, manifest: Manifest, shard_no: int) -> Iterator[Outcome]:
@@ -112,6 +112,7 @@ class Finisher:
 
 def end_state(manifest: Manifest, counts: Counts) -> JobState:
     """A job that was stopped on the way is partial, whatever share of its rows was done."""
-    if counts.cancelled + counts.expired == 0 and counts.failed <= manifest.max_failed_share * counts.rows:
+    # Divided, not multiplied: 0.29 * 100 is less than 29.
+    if counts.cancelled + counts.expired == 0 and counts.failed / counts.rows <= manifest.max_failed_share:
         return JobState.SUCCEEDED
     return JobState.PARTIAL if counts.ok or counts.cancelled or counts.expired else JobState.FAILED

@@ -9,9 +9,8 @@ from jobs import layout, queues
 from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority
-from jobs.papers import NoSuchJobError, read_manifest, read_report
-from jobs.shards import CorruptObjectError
-from jobs.stores import ObjectStore, StoreError
+from jobs.papers import read_manifest, read_report
+from jobs.stores import ObjectStore, StoreError, StoreUnavailable
 from worker.settle import Settler
 
 log = logging.getLogger(__name__)
@@ -67,8 +66,10 @@ class Reconciler:
             job_id = key.removeprefix(layout.OPEN_PREFIX)
             try:
                 suspects |= self._reconcile(read_manifest(self._store, job_id))
-            except (CorruptObjectError, NoSuchJobError) as error:
-                log.error("action=reconcile job=%s error=%s", job_id, error)
+            except (redis.RedisError, StoreUnavailable):
+                raise
+            except Exception as error:  # whatever is wrong with one job, the others must be mended
+                log.error("action=reconcile job=%s error=%s: %s", job_id, type(error).__name__, error)
         self._suspects = suspects
 
     def _reconcile(self, manifest: Manifest) -> set[str]:
@@ -85,11 +86,9 @@ class Reconciler:
 
     def _rebuild(self, manifest: Manifest) -> None:
         log.warning("action=rebuild job=%s", manifest.job_id)
-        self._ledger.open(manifest)
+        self._settler.teach(manifest)
         if self._store.exists(layout.cancel(manifest.job_id)):
             self._ledger.stop(manifest.job_id)
-        for key in self._store.list(layout.parts_prefix(manifest.job_id)):
-            self._settler.adopt(manifest, layout.part_shard_no(key))
 
     def _mend_shards(self, manifest: Manifest, settled: set[int]) -> set[str]:
         job_id = manifest.job_id

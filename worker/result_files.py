@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from jobs import layout
-from jobs.manifest import Manifest, ResultFormat
+from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
 from jobs.shards import CorruptObjectError, decode_shard
 from jobs.spec import Kind
@@ -28,6 +28,8 @@ _RESULT_FIELDS: dict[Kind, tuple[str, ...]] = {
     "generate": ("text", "finish_reason"),
     "embed": ("embedding",),
 }
+_END_FIELDS = ("status", "error")
+_ID = "id"
 _ARROW_TYPES = {
     "confidence": pa.float64(),
     "sections": pa.int64(),
@@ -35,6 +37,7 @@ _ARROW_TYPES = {
 }
 _PREFIX = "bydawn_"
 _CHUNK_BYTES = 1 << 20
+_ROW_GROUP_ROWS = 1000
 
 
 def write_results(store: ObjectStore, manifest: Manifest, read_part: ReadPart) -> str:
@@ -45,9 +48,11 @@ def write_results(store: ObjectStore, manifest: Manifest, read_part: ReadPart) -
             ok = (o for o in _outcomes(manifest, read_part) if o.status is Status.OK)
             store.upload(key, _json_lines(o.result_line() for o in ok))
         case ResultFormat.CSV:
-            store.upload(key, _csv_chunks(_joined(store, manifest, read_part)))
+            table = _Table(store, manifest, read_part)
+            store.upload(key, _csv_chunks(table.columns, table.records()))
         case ResultFormat.PARQUET:
-            store.upload(key, _parquet_chunks(_joined(store, manifest, read_part)))
+            table = _Table(store, manifest, read_part)
+            store.upload(key, _parquet_chunks(table.schema(), table.records()))
     return key
 
 
@@ -74,32 +79,58 @@ def _json_lines(records: Iterable[Record]) -> Iterator[bytes]:
     yield bytes(buffer)
 
 
-def _joined(store: ObjectStore, manifest: Manifest, read_part: ReadPart) -> Iterator[Record]:
-    """Every row with its input's columns, its result, and how it ended."""
-    fields = _RESULT_FIELDS[manifest.spec.kind]
-    for shard_no in range(manifest.num_shards):
-        if (body := store.get(layout.shard(manifest.job_id, shard_no))) is None:
-            raise CorruptObjectError(f"shard {shard_no} of job {manifest.job_id} is not in the store")
-        rows = decode_shard(body, manifest.job_id, shard_no)
-        for row, outcome in zip(rows, read_part(manifest, shard_no), strict=True):
-            result = {field: (outcome.result or {}).get(field) for field in fields}
-            ours = {**result, "status": outcome.status.value, "error": outcome.code}
-            # A column of the user's is never overwritten, also not by a result of the same name.
-            yield {**row.columns, **{_free_name(name, row.columns): value for name, value in ours.items()}}
+class _Table:
+    """Every row with its input's columns, its result, and how it ended.
+
+    A column of the user's is never overwritten, also not by a result of the same name; documents, which
+    have no columns, get their ids. The columns are known only after a pass over all shards: the records of
+    a JSONL file need not be alike.
+    """
+
+    def __init__(self, store: ObjectStore, manifest: Manifest, read_part: ReadPart) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._read_part = read_part
+        rows = chain.from_iterable(self._rows(shard_no) for shard_no in range(manifest.num_shards))
+        self._given = list(dict.fromkeys(name for row in rows for name in row.columns))
+        fields = (*_RESULT_FIELDS[manifest.spec.kind], *_END_FIELDS)
+        self._names = {field: _free_name(field, self._given) for field in fields}
+
+    @property
+    def columns(self) -> list[str]:
+        return [*(self._given or [_ID]), *self._names.values()]
+
+    def schema(self) -> pa.Schema:
+        """The types of the user's columns are known only when all rows are, so these are written as text."""
+        types = {name: _ARROW_TYPES.get(field, pa.string()) for field, name in self._names.items()}
+        return pa.schema([(name, types.get(name, pa.string())) for name in self.columns])
+
+    def records(self) -> Iterator[Record]:
+        for shard_no in range(self._manifest.num_shards):
+            outcomes = self._read_part(self._manifest, shard_no)
+            for row, outcome in zip(self._rows(shard_no), outcomes, strict=True):
+                given = row.columns if self._given else {_ID: row.id}
+                ends = {"status": outcome.status.value, "error": outcome.code}
+                values = {**(outcome.result or {}), **ends}
+                yield {**given, **{name: values.get(field) for field, name in self._names.items()}}
+
+    def _rows(self, shard_no: int) -> list[Row]:
+        if (body := self._store.get(layout.shard(self._manifest.job_id, shard_no))) is None:
+            raise CorruptObjectError(f"shard {shard_no} of job {self._manifest.job_id} is not in the store")
+        return decode_shard(body, self._manifest.job_id, shard_no)
 
 
-def _free_name(name: str, taken: Container[str]) -> str:
-    return f"{_PREFIX}{name}" if name in taken else name
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name = f"{_PREFIX}{name}"
+    return name
 
 
-def _csv_chunks(records: Iterator[Record]) -> Iterator[bytes]:
-    """The first record gives the columns: a table's rows all have the same."""
+def _csv_chunks(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
     buffer = io.StringIO(newline="")
-    writer: csv.DictWriter[str] | None = None
+    writer = csv.DictWriter(buffer, columns, restval="")
+    writer.writeheader()
     for record in records:
-        if writer is None:
-            writer = csv.DictWriter(buffer, list(record), extrasaction="ignore", restval="")
-            writer.writeheader()
         writer.writerow({name: _cell(value) for name, value in record.items()})
         if buffer.tell() >= _CHUNK_BYTES:
             yield buffer.getvalue().encode()
@@ -114,21 +145,18 @@ def _cell(value: JsonValue) -> str | int | float | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _parquet_chunks(records: Iterator[Record]) -> Iterator[bytes]:
+def _parquet_chunks(schema: pa.Schema, records: Iterator[Record]) -> Iterator[bytes]:
     """Parquet ends with its index, so the file is made on disk first, a batch of rows at a time."""
     with tempfile.TemporaryFile() as file:
-        _write_parquet(records, file)
+        _write_parquet(schema, records, file)
         file.seek(0)
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
 
 
-def _write_parquet(records: Iterator[Record], file: IO[bytes]) -> None:
-    first = next(records)
-    # The types of the user's columns are known only when all rows are, so these are written as text.
-    schema = pa.schema([(name, _ARROW_TYPES.get(name.removeprefix(_PREFIX), pa.string())) for name in first])
+def _write_parquet(schema: pa.Schema, records: Iterator[Record], file: IO[bytes]) -> None:
     with pq.ParquetWriter(file, schema) as writer:
-        for batch in _batches(chain([first], records), 1000):
+        for batch in _batches(records, _ROW_GROUP_ROWS):
             columns = {field.name: [_value(record, field) for record in batch] for field in schema}
             writer.write_table(pa.table(columns, schema=schema))
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 CountTokens = Callable[[str], int]
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+")
+# Up to two quotes or brackets may close after the sentence's end.
+_SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]])|(?<=[.!?][\"')\]]{2}))\s+")
 
 
 def sentences(text: str) -> list[str]:
@@ -56,7 +57,7 @@ def _halved(text: str, max_tokens: int, count_tokens: CountTokens) -> Iterator[s
         yield text
         return
     middle = len(text) // 2
-    border = text.rfind(" ", 1, middle)
-    cut = border if border > middle // 2 else middle
+    borders = (text.rfind(" ", 1, middle + 1), text.find(" ", middle + 1), middle)
+    cut = next(border for border in borders if border > 0)
     yield from _halved(text[:cut].rstrip(), max_tokens, count_tokens)
     yield from _halved(text[cut:].lstrip(), max_tokens, count_tokens)

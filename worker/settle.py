@@ -31,16 +31,30 @@ class Settler:
 
     def adopt(self, manifest: Manifest, shard_no: int) -> bool:
         """Settle a shard by the part that it has in the store; False if it has none."""
-        if (body := self._store.get(layout.part(manifest.job_id, shard_no))) is None:
+        if (counts := self._published(manifest, shard_no)) is None:
             return False
+        self._note(manifest, shard_no, counts)
+        return True
+
+    def teach(self, manifest: Manifest) -> None:
+        """Tell a ledger that has lost the job which parts there are; queues nothing."""
+        self._ledger.open(manifest)
+        keys = set(self._store.list(layout.parts_prefix(manifest.job_id)))
+        for shard_no in range(manifest.num_shards):
+            is_there = layout.part(manifest.job_id, shard_no) in keys
+            if is_there and (counts := self._published(manifest, shard_no)) is not None:
+                self._ledger.settle(manifest.job_id, shard_no, counts)
+
+    def _published(self, manifest: Manifest, shard_no: int) -> Counts | None:
+        if (body := self._store.get(layout.part(manifest.job_id, shard_no))) is None:
+            return None
         counts = part_counts(body, manifest.job_id, shard_no)
         if counts.rows != manifest.shard_rows[shard_no]:
             raise CorruptObjectError(
                 f"the part of shard {shard_no} of job {manifest.job_id} has {counts.rows} rows, "
                 f"its shard {manifest.shard_rows[shard_no]}"
             )
-        self._note(manifest, shard_no, counts)
-        return True
+        return counts
 
     def _note(self, manifest: Manifest, shard_no: int, counts: Counts) -> None:
         # After the put: a crash here leaves a part that the ledger doesn't know, which the reconciler adopts.

@@ -4,7 +4,7 @@ import re
 
 from worker.sections import sentences
 
-_LIST_NUMBER = re.compile(r"(?:^|(?<=[.:!?]\s))\d{1,2}[.)]\s+")
+_LIST_NUMBER = re.compile(r"(?:^|(?<=[.:!?]\s))\d{1,2}[.)]\s+", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 _ALIKE = 0.8
 

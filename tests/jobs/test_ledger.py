@@ -1,0 +1,103 @@
+"""The ledger counts everything once, whoever repeats it, and hands out each shard and each lease once."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.ledger import Ledger
+from jobs.manifest import JobState, Manifest
+from jobs.outcome import Counts
+from jobs.stores import MemoryStore
+from tests.worker.fakes import fake_ledger, make_job, rows
+
+
+def _opened(shards: int) -> tuple[Ledger, Manifest]:
+    ledger = fake_ledger()
+    manifest = make_job(MemoryStore(), [rows("a", "b", start=2 * n) for n in range(shards)])
+    ledger.open(manifest)
+    return ledger, manifest
+
+
+def test_settling_a_shard_twice_counts_it_once() -> None:
+    ledger, job = _opened(2)
+    assert ledger.settle(job.job_id, 0, Counts(ok=2, output_tokens=5)) == 1
+    assert ledger.settle(job.job_id, 0, Counts(ok=2, output_tokens=5)) == 1
+    progress = ledger.progress(job.job_id)
+    assert progress is not None
+    assert (progress.counts.ok, progress.counts.output_tokens, progress.settled_shards) == (2, 5, 1)
+
+
+def test_opening_a_job_again_keeps_its_progress() -> None:
+    ledger, job = _opened(2)
+    ledger.settle(job.job_id, 0, Counts(ok=2))
+    ledger.open(job)
+    assert ledger.settled(job.job_id) == {0}
+
+
+def test_a_job_that_the_ledger_lost_is_not_half_counted() -> None:
+    ledger, job = _opened(2)
+    ledger.forget(job.job_id)
+    assert ledger.settle(job.job_id, 0, Counts(ok=2)) is None
+    assert ledger.progress(job.job_id) is None
+    assert ledger.claim(job.job_id, 10) == []
+
+
+@given(
+    shards=st.integers(1, 30),
+    window=st.integers(1, 8),
+    settled_before=st.sets(st.integers(0, 29)),
+    order=st.randoms(use_true_random=False),
+)
+def test_every_unsettled_shard_is_claimed_once_and_never_more_than_a_window_waits(
+    shards: int, window: int, settled_before: set[int], order: Random
+) -> None:
+    ledger, job = _opened(shards)
+    before = {n for n in settled_before if n < shards}
+    for shard_no in before:
+        ledger.settle(job.job_id, shard_no, Counts(ok=2))
+    claimed: list[int] = []
+    waiting: list[int] = []
+    while (fresh := ledger.claim(job.job_id, window)) or waiting:
+        claimed += fresh
+        waiting += fresh
+        assert len(waiting) <= window + len(before)
+        order.shuffle(waiting)
+        ledger.settle(job.job_id, waiting.pop(), Counts(ok=2))
+    assert sorted(claimed) == [n for n in range(shards) if n not in before]
+
+
+def test_progress_is_what_is_settled_and_what_runs_together() -> None:
+    ledger, job = _opened(3)
+    ledger.settle(job.job_id, 0, Counts(ok=1, failed=1))
+    ledger.report_progress(job.job_id, 1, Counts(ok=1))
+    progress = ledger.progress(job.job_id)
+    assert progress is not None
+    assert (progress.counts.rows, progress.running_shards) == (3, 1)
+    ledger.settle(job.job_id, 1, Counts(ok=2))
+    progress = ledger.progress(job.job_id)
+    assert progress is not None
+    assert (progress.counts.rows, progress.running_shards) == (4, 0)
+
+
+def test_a_lease_has_one_owner_who_alone_renews_and_releases_it() -> None:
+    ledger, job = _opened(1)
+    assert ledger.hold(job.job_id, "0", "me", 15)
+    assert ledger.hold(job.job_id, "0", "me", 15)
+    assert not ledger.hold(job.job_id, "0", "you", 15)
+    ledger.release(job.job_id, "0", "you")
+    assert ledger.held(job.job_id, ["0", "1"]) == {"0"}
+    ledger.release(job.job_id, "0", "me")
+    assert ledger.hold(job.job_id, "0", "you", 15)
+
+
+def test_an_ended_job_keeps_its_sums_for_a_while_and_nothing_else() -> None:
+    ledger, job = _opened(1)
+    ledger.settle(job.job_id, 0, Counts(ok=2))
+    ledger.stop(job.job_id)
+    ledger.end(job.job_id, JobState.SUCCEEDED)
+    progress = ledger.progress(job.job_id)
+    assert progress is not None
+    assert progress.state is JobState.SUCCEEDED
+    assert not ledger.is_stopped(job.job_id)
+    assert all(ledger.client.ttl(key) > 0 for key in ledger.client.keys("*"))

@@ -1,0 +1,29 @@
+"""What Celery really puts on a list is what the reconciler reads there."""
+
+import pytest
+import redis
+from celery import Celery
+
+from jobs import queues
+from jobs.manifest import Priority
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_ids_of_waiting_messages_are_read_without_taking_any(valkey_url: str) -> None:
+    url = valkey_url.replace("/0", "/4")
+    app = Celery("test", set_as_current=False)
+    app.conf.update(queues.celery_options(url))
+    queue = queues.queue_name("tiny", Priority.BULK)
+    for message in (queues.shard_message("job-1", 7, queue), queues.finish_message("job-1", queue)):
+        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+    client = redis.Redis.from_url(url, decode_responses=True)
+    assert queues.queued_task_ids(client, queue) == {"job-1/7", "job-1/finish"}
+    assert client.llen(queue) == 2
+    client.flushdb()
+    client.close()
+    app.close()
+
+
+def test_queues_are_listed_in_the_order_in_which_they_are_drained() -> None:
+    assert [name.rsplit(".", 1)[-1] for name in queues.queue_names("tiny")] == ["urgent", "standard", "bulk"]

@@ -1,0 +1,61 @@
+"""What a user asks for is checked before anything is written."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from jobs.spec import ClassifySpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
+
+SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
+
+
+def labels(*names: str) -> tuple[Label, ...]:
+    return tuple(Label(name=name) for name in names)
+
+
+def test_one_label_is_no_choice() -> None:
+    with pytest.raises(ValidationError, match="at least 2 items"):
+        ClassifySpec(labels=labels("only"))
+
+
+@pytest.mark.parametrize("twin", ["card_lost", "card lost", "Card_Lost", " card  lost "])
+def test_labels_that_read_alike_are_refused_by_name(twin: str) -> None:
+    with pytest.raises(ValidationError, match=f"'card_lost' and '{twin}' read alike"):
+        ClassifySpec(labels=labels("card_lost", "other", twin))
+
+
+def test_a_label_of_underscores_has_no_words() -> None:
+    with pytest.raises(ValidationError, match="'__' has no words"):
+        ClassifySpec(labels=labels("a", "__"))
+
+
+def test_an_example_with_an_unknown_label_is_refused_and_the_known_ones_are_named() -> None:
+    with pytest.raises(ValidationError, match="'bil'; the labels are billing, bug"):
+        ClassifySpec(labels=labels("bug", "billing"), examples=(Example(text="t", label="bil"),))
+
+
+def test_a_label_reads_underscores_as_spaces_and_keeps_its_name() -> None:
+    label = Label(name="_card__lost_")
+    assert label.words == "card lost"
+    assert label.name == "_card__lost_"
+
+
+def test_a_setting_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValidationError, match="max_word"):
+        SPEC.validate_python({"kind": "summarize", "max_word": 20})
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="translate"):
+        SPEC.validate_python({"kind": "translate"})
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ClassifySpec(labels=labels("a", "b"), examples=(Example(text="t", label="b"),)),
+        SummarizeSpec(max_words=30),
+        GenerateSpec(stop=("\n",), seed=3, system="be brief"),
+    ],
+)
+def test_a_spec_survives_being_written_and_read(spec: Spec) -> None:
+    assert SPEC.validate_json(SPEC.dump_json(spec)) == spec

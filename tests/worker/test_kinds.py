@@ -1,0 +1,120 @@
+"""What each kind of job asks of the engine, and what it makes of the answers."""
+
+import asyncio
+import math
+from typing import Any
+
+import pytest
+
+from engine import Request
+from jobs.manifest import Row
+from jobs.outcome import Code, RowError, Usage
+from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
+from tests.worker.fakes import Answer, FakeEngine, completion, embedding, fake_model, scores
+from worker.engine_messages import Result
+from worker.kinds import make_kind
+
+
+def _run(
+    spec: Spec, answer: Answer, *rows: Row, max_len: int = 400
+) -> tuple[list[dict[str, Any]], FakeEngine]:
+    model, engine = fake_model(answer, max_len)
+    kind = make_kind(spec, model)
+
+    async def run_all() -> list[tuple[dict[str, Any], Usage]]:
+        await kind.prepare()
+        return [await kind.run(row, row.text or "") for row in rows]
+
+    return [result for result, _ in asyncio.run(run_all())], engine
+
+
+LABELS = (Label(name="billing"), Label(name="account_access", description="cannot log in"))
+
+
+def test_a_label_wins_by_what_the_text_adds_to_what_the_model_favours_anyway() -> None:
+    def answer(prompt: str, _request: Request) -> Result:
+        return scores(-1.0, -5.0) if "charged" not in prompt else scores(-1.0, -3.0)
+
+    (result,), _ = _run(ClassifySpec(labels=LABELS), answer, Row(id="1", text="charged twice"))
+    assert result["label"] == "account_access", "likelier than before, though not likeliest"
+    assert sum(result["scores"].values()) == pytest.approx(1, abs=1e-5)
+    assert (
+        result["confidence"]
+        == result["scores"]["account_access"]
+        == pytest.approx(1 / (1 + math.exp(-2)), abs=1e-5)
+    )
+
+
+def test_rows_share_instructions_descriptions_and_examples_word_for_word() -> None:
+    spec = ClassifySpec(labels=LABELS, examples=(Example(text="no login", label="account_access"),))
+    _, engine = _run(spec, lambda *_: scores(-1, -2), Row(id="1", text="one"), Row(id="2", text="two"))
+    first, second = engine.prompts[-2:]
+    shared = first[: first.rindex("Message:")]
+    assert second.startswith(shared)
+    assert "account access: cannot log in" in shared
+    assert "Message: no login Topic: account access" in shared
+
+
+def test_a_document_that_fits_is_one_request_and_a_summary_keeps_to_its_words() -> None:
+    answer = " a lift that was repaired. It is also about " + "many words " * 40 + "."
+    row = Row(id="1", text="The lift is repaired.")
+    (result,), engine = _run(SummarizeSpec(max_words=12), lambda *_: completion(answer), row)
+    assert result == {"summary": "The document is about a lift that was repaired.", "sections": 1}
+    assert len(engine.prompts) == 1
+
+
+def test_a_long_document_is_cut_summarised_in_parts_and_merged_until_one_is_left() -> None:
+    text = "\n\n".join(f"Paragraph {n} has exactly eight words in it." for n in range(60))
+    row = Row(id="1", text=text)
+    spec = SummarizeSpec(max_words=10, section_tokens=100)
+    (result,), engine = _run(spec, lambda *_: completion(" this."), row)
+    merges = [prompt for prompt in engine.prompts if "Combine the notes" in prompt]
+    parts = [prompt for prompt in engine.prompts if "Combine the notes" not in prompt]
+    assert result["sections"] == len(parts) >= 5
+    assert len(merges) == 1
+    assert merges[0].count("It is about this.") == len(parts)
+    assert all(f"Paragraph {n} has" in " ".join(parts) for n in range(60))
+
+
+def test_summaries_that_do_not_get_shorter_end_the_row_instead_of_looping() -> None:
+    def answer(_prompt: str, _request: Request) -> Result:
+        return completion(" word" * 60 + ".")
+
+    row = Row(id="1", text="\n\n".join("This is a paragraph of some eight words." for _ in range(60)))
+    with pytest.raises(RowError) as error:
+        _run(SummarizeSpec(max_words=70, section_tokens=64), answer, row)
+    assert error.value.code is Code.TOO_LONG
+
+
+def test_a_summary_that_the_models_context_cannot_hold_is_refused() -> None:
+    with pytest.raises(RowError, match="no room"):
+        _run(SummarizeSpec(max_words=500), lambda *_: completion("x"), Row(id="1", text="a b"), max_len=300)
+
+
+def test_a_chat_is_asked_as_it_is_given_with_the_system_message_first() -> None:
+    messages: Any = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}]
+    row = Row(id="1", text="ignored", columns={"messages": messages})
+    (result,), engine = _run(GenerateSpec(system="be brief"), lambda *_: completion("ok"), row)
+    assert engine.prompts == ["<system> be brief <user> hi <assistant> yes?"]
+    assert result == {"text": "ok", "finish_reason": "stop"}
+
+
+@pytest.mark.parametrize("messages", ["hello", [{"role": "user"}], [1]])
+def test_messages_of_another_shape_are_the_rows_fault(messages: Any) -> None:
+    with pytest.raises(RowError) as error:
+        _run(
+            GenerateSpec(), lambda *_: completion("ok"), Row(id="1", text="x", columns={"messages": messages})
+        )
+    assert error.value.code is Code.BAD_REQUEST
+
+
+def test_an_embedding_asks_for_the_pool_and_layer_of_the_spec() -> None:
+    asked: list[Request] = []
+
+    def answer(_prompt: str, request: Request) -> Result:
+        asked.append(request)
+        return embedding(0.5, 1.0)
+
+    (result,), _ = _run(EmbedSpec(pool="mean+last", layer=10), answer, Row(id="1", text="a"))
+    assert result == {"embedding": [0.5, 1.0]}
+    assert (asked[0].pool, asked[0].layer) == ("mean+last", 10)

@@ -1,0 +1,35 @@
+"""What to do when a shard broke: the whole table."""
+
+import pytest
+import redis
+
+from engine import EngineError
+from jobs.outcome import Code, RowError
+from jobs.shards import CorruptObjectError, NewerFormatError
+from jobs.stores import StoreError, StoreUnavailable
+from worker.engine_process import EngineDied
+from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decide
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "last", "code"),
+    [
+        (redis.ConnectionError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (StoreUnavailable(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (NewerFormatError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (OtherModelError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (EngineDied(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
+        (EngineError(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
+        (StoreError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
+        (CorruptObjectError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
+        (ValueError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
+        (RowError(Code.TOO_LONG, "labels"), Decision.FAIL_ROWS, Decision.FAIL_ROWS, Code.TOO_LONG),
+    ],
+)
+def test_each_error_has_its_decision(
+    error: Exception, first: Decision, last: Decision, code: Code | None
+) -> None:
+    assert decide(error, 1) is first
+    assert decide(error, MAX_ATTEMPTS) is last
+    if code is not None:
+        assert code_of(error) is code

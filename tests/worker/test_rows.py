@@ -1,0 +1,92 @@
+"""Every row of a shard ends in exactly one outcome, and a bad row fails alone."""
+
+import asyncio
+import threading
+
+import pytest
+
+from engine import EngineError, Request
+from jobs.manifest import Row
+from jobs.outcome import Code, Counts, Outcome, RowError, Status
+from jobs.spec import GenerateSpec
+from jobs.stores import StoreUnavailable
+from tests.worker.fakes import FakeEngine, completion, fake_model, rows
+from worker.engine_messages import Result
+from worker.kinds import make_kind
+from worker.rows import run_rows
+
+
+def _text(row: Row) -> str:
+    assert row.text is not None
+    if row.text == "empty":
+        raise RowError(Code.EMPTY_TEXT, "no text")
+    if row.text == "parser bug":
+        raise KeyError("secret contents")
+    if row.text == "store away":
+        raise StoreUnavailable("the store is away")
+    return row.text
+
+
+def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
+    if "hang" in prompt:
+        return None
+    return EngineError("the step failed") if "crash" in prompt else completion(f"re: {prompt}")
+
+
+def _run(texts: list[str], watch: "list[Counts] | Status | None" = None) -> tuple[list[Outcome], FakeEngine]:
+    model, engine = fake_model(_answer)
+
+    def look(counts: Counts) -> Status | None:
+        if isinstance(watch, list):
+            watch.append(counts)
+        return watch if isinstance(watch, Status) else None
+
+    kind = make_kind(GenerateSpec(), model)
+    return asyncio.run(run_rows(rows(*texts), kind, _text, look)), engine
+
+
+def test_outcomes_stand_in_the_rows_order_and_a_bad_row_fails_alone() -> None:
+    seen: list[Counts] = []
+    outcomes, _ = _run(["a", "empty", "b", "parser bug", "c"], seen)
+    assert [(each.id, each.status, each.code) for each in outcomes] == [
+        ("r0", Status.OK, None),
+        ("r1", Status.FAILED, Code.EMPTY_TEXT),
+        ("r2", Status.OK, None),
+        ("r3", Status.FAILED, Code.INTERNAL_ERROR),
+        ("r4", Status.OK, None),
+    ]
+    assert "secret contents" not in (outcomes[3].message or "")
+    assert seen[-1].rows == 5
+
+
+@pytest.mark.parametrize(("text", "error"), [("crash", EngineError), ("store away", StoreUnavailable)])
+def test_what_is_no_rows_fault_breaks_the_shard_and_stops_its_other_requests(
+    text: str, error: type[Exception]
+) -> None:
+    model, engine = fake_model(_answer)
+    kind = make_kind(GenerateSpec(), model)
+    with pytest.raises(error):
+        asyncio.run(run_rows(rows("hang", text), kind, _text, lambda _: None))
+    assert (
+        all(future.cancelled() for future in engine.futures[:1] if not future.done()) or text == "store away"
+    )
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
+def test_a_stopped_job_keeps_what_is_done_and_cancels_the_rest_in_the_engine(status: Status) -> None:
+    outcomes, engine = _run(["a", "hang", "b"], status)
+    assert [each.status for each in outcomes] == [Status.OK, status, Status.OK]
+    hanging = next(f for f, prompt in zip(engine.futures, engine.prompts, strict=True) if "hang" in prompt)
+    assert hanging.cancelled()
+
+
+def test_the_watch_does_not_hold_up_the_rows() -> None:
+    model, _ = fake_model(_answer)
+    looks = threading.Semaphore(0)
+
+    def look(_counts: Counts) -> None:
+        looks.release()
+
+    outcomes = asyncio.run(run_rows(rows("a"), make_kind(GenerateSpec(), model), _text, look))
+    assert outcomes[0].status is Status.OK
+    assert looks.acquire(blocking=False)

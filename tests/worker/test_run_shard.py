@@ -1,0 +1,117 @@
+"""What a worker does with a message, whatever state the shard is in."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from engine import EngineError, Request
+from jobs import layout
+from jobs.manifest import Manifest
+from jobs.outcome import Code, Outcome, Status
+from jobs.shards import decode_part
+from tests.worker.fakes import Bench, FakeEngine, completion, fake_model, make_job, rows
+from worker.engine_messages import Result
+from worker.leases import Leases
+from worker.retry import MAX_ATTEMPTS
+from worker.run_shard import ShardRunner
+from worker.settle import Settler
+
+
+def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
+    return EngineError("the step failed") if "crash" in prompt else completion("fine")
+
+
+class Worker:
+    """One worker over a bench, with what a test looks at."""
+
+    def __init__(self, bench: Bench, name: str = "me") -> None:
+        model, self.engine = fake_model(_answer)
+        self.leases = Leases(bench.ledger, name, 15)
+        settler = Settler(bench.store, bench.ledger, bench.dispatcher())
+        self.runner = ShardRunner(bench.store, bench.ledger, self.leases, settler, model)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def _job(bench: Bench, *texts: str, **more: Any) -> Manifest:
+    manifest = make_job(bench.store, [rows(*texts)], **more)
+    bench.ledger.open(manifest)
+    return manifest
+
+
+def _part(bench: Bench, manifest: Manifest) -> list[Outcome] | None:
+    body = bench.store.get(layout.part(manifest.job_id, 0))
+    return None if body is None else decode_part(body, manifest.job_id, 0)
+
+
+def _run(bench: Bench, manifest: Manifest) -> FakeEngine:
+    worker = Worker(bench)
+    worker.runner.run(manifest.job_id, 0)
+    assert worker.leases.num_held == 0
+    return worker.engine
+
+
+def test_a_shard_is_run_settled_and_its_lease_given_up(bench: Bench) -> None:
+    manifest = _job(bench, "a", "b")
+    _run(bench, manifest)
+    assert [outcome.status for outcome in _part(bench, manifest) or []] == [Status.OK, Status.OK]
+    assert bench.outbox.task_ids == [f"{manifest.job_id}/finish"]
+    assert not bench.ledger.held(manifest.job_id, ["0"])
+
+
+def test_a_shard_that_has_its_part_is_not_run_again(bench: Bench) -> None:
+    manifest = _job(bench, "a")
+    _run(bench, manifest)
+    assert _run(bench, manifest).prompts == []
+
+
+def test_a_shard_whose_lease_is_another_workers_is_left_to_it(bench: Bench) -> None:
+    manifest = _job(bench, "a")
+    bench.ledger.hold(manifest.job_id, "0", "another", 60)
+    assert _run(bench, manifest).prompts == []
+    assert _part(bench, manifest) is None
+
+
+def test_a_job_of_another_model_is_given_back_and_not_counted(bench: Bench) -> None:
+    manifest = _job(bench, "a", fingerprint="0" * 16)
+    for _ in range(MAX_ATTEMPTS + 1):
+        assert _run(bench, manifest).prompts == []
+    assert _part(bench, manifest) is None
+
+
+def test_a_shard_that_always_breaks_the_engine_ends_with_failed_rows(bench: Bench) -> None:
+    manifest = _job(bench, "a", "crash")
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        _run(bench, manifest)
+        assert (_part(bench, manifest) is None) == (attempt < MAX_ATTEMPTS)
+    assert [outcome.code for outcome in _part(bench, manifest) or []] == [Code.ENGINE_ERROR] * 2
+
+
+def test_a_shard_that_cannot_be_read_ends_with_as_many_failed_rows(bench: Bench) -> None:
+    manifest = _job(bench, "a", "b", "c")
+    bench.store.put(layout.shard(manifest.job_id, 0), b"not a shard\n")
+    for _ in range(MAX_ATTEMPTS):
+        _run(bench, manifest)
+    assert [outcome.code for outcome in _part(bench, manifest) or []] == [Code.INTERNAL_ERROR] * 3
+
+
+def test_a_cancelled_jobs_rows_end_as_cancelled(bench: Bench) -> None:
+    manifest = _job(bench, "a", "b")
+    bench.store.put(layout.cancel(manifest.job_id), b"{}")
+    assert _run(bench, manifest).prompts == []
+    assert [outcome.status for outcome in _part(bench, manifest) or []] == [Status.CANCELLED] * 2
+
+
+def test_rows_after_the_deadline_end_as_expired(bench: Bench) -> None:
+    manifest = _job(bench, "a", deadline=datetime.now(UTC) - timedelta(seconds=1))
+    assert _run(bench, manifest).prompts == []
+    assert [outcome.status for outcome in _part(bench, manifest) or []] == [Status.EXPIRED]
+
+
+def test_a_message_for_a_job_that_is_not_there_does_no_harm(bench: Bench) -> None:
+    Worker(bench).runner.run("20260101t000000-00000009", 0)
+    assert bench.outbox.task_ids == []

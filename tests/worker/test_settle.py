@@ -1,0 +1,79 @@
+"""A shard ends once: one conditional put of its part decides, and everybody agrees with it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jobs import layout
+from jobs.outcome import Code, Outcome, Usage
+from jobs.shards import CorruptObjectError, decode_part, encode_part
+from tests.worker.fakes import Bench, make_job, rows
+from worker.settle import Settler
+
+
+def _ok(*ids: str, by: str = "me") -> list[Outcome]:
+    return [Outcome.ok(row_id, {"text": by}, Usage(prompt_tokens=2, output_tokens=1)) for row_id in ids]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def settler(bench: Bench) -> Settler:
+    return Settler(bench.store, bench.ledger, bench.dispatcher())
+
+
+def test_settling_tops_up_the_queue_and_the_last_sends_the_finish(bench: Bench, settler: Settler) -> None:
+    manifest = make_job(bench.store, [rows("a"), rows("b", start=1), rows("c", start=2)])
+    bench.dispatcher().start(manifest)
+    assert bench.outbox.take() == [f"{manifest.job_id}/0", f"{manifest.job_id}/1"]
+    settler.settle(manifest, 0, _ok("r0"))
+    assert bench.outbox.take() == [f"{manifest.job_id}/2"]
+    settler.settle(manifest, 1, _ok("r1"))
+    assert bench.outbox.take() == []
+    settler.settle(manifest, 2, _ok("r2"))
+    assert bench.outbox.take() == [f"{manifest.job_id}/finish"]
+
+
+def test_the_loser_of_a_race_adopts_the_winners_part(bench: Bench, settler: Settler) -> None:
+    manifest = make_job(bench.store, [rows("a", "b")])
+    bench.ledger.open(manifest)
+    settler.settle(manifest, 0, _ok("r0", "r1", by="winner"))
+    settler.settle(manifest, 0, [Outcome.failed(f"r{n}", Code.ENGINE_ERROR, "loser") for n in (0, 1)])
+    part = decode_part(bench.store.get(layout.part(manifest.job_id, 0)) or b"", manifest.job_id, 0)
+    assert [outcome.result for outcome in part] == [{"text": "winner"}] * 2
+    progress = bench.ledger.progress(manifest.job_id)
+    assert progress is not None
+    assert (progress.counts.ok, progress.counts.failed) == (2, 0)
+
+
+def test_sixteen_workers_that_settle_one_shard_leave_one_part_and_one_count(
+    bench: Bench, settler: Settler
+) -> None:
+    manifest = make_job(bench.store, [rows("a"), rows("b", start=1)])
+    bench.ledger.open(manifest)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: settler.settle(manifest, 0, _ok("r0", by=str(n))), range(16)))
+    progress = bench.ledger.progress(manifest.job_id)
+    assert progress is not None
+    assert progress.settled_shards == progress.counts.ok == 1
+
+
+def test_a_part_that_is_not_this_shards_is_never_adopted(bench: Bench, settler: Settler) -> None:
+    manifest = make_job(bench.store, [rows("a"), rows("b", start=1)])
+    bench.ledger.open(manifest)
+    bench.store.put(layout.part(manifest.job_id, 0), encode_part(manifest.job_id, 1, _ok("r1")))
+    with pytest.raises(CorruptObjectError, match="shard 1"):
+        settler.adopt(manifest, 0)
+    bench.store.put(layout.part(manifest.job_id, 0), encode_part(manifest.job_id, 0, _ok("r0", "r9")))
+    with pytest.raises(CorruptObjectError, match="2 rows"):
+        settler.adopt(manifest, 0)
+    assert bench.ledger.settled(manifest.job_id) == set()
+
+
+def test_a_shard_without_a_part_is_not_adopted(bench: Bench, settler: Settler) -> None:
+    manifest = make_job(bench.store, [rows("a")])
+    bench.ledger.open(manifest)
+    assert settler.adopt(manifest, 0) is False
