@@ -52,7 +52,7 @@ Pool = Annotated[str, typer.Option(help="mean, last or mean+last, over the token
 Layer = Annotated[int, typer.Option(help="Whose hidden states; -1 is the last.", rich_help_panel=_JOB)]
 Format = Annotated[
     ResultFormat,
-    typer.Option(help="csv and parquet are joined to the input's columns.", rich_help_panel=_JOB),
+    typer.Option("--format", help="csv and parquet are joined to the input's columns.", rich_help_panel=_JOB),
 ]
 MaxFailedShare = Annotated[
     float,

@@ -37,10 +37,10 @@ def main(pipe: Connection, config: EngineConfig) -> None:
         pipe.send(LoadFailed(str(error)))
         return
     pipe.send(Loaded(engine.fingerprint, engine.max_model_len))
-    _Desk(pipe, engine.submit).serve()
+    Desk(pipe, engine.submit).serve()
 
 
-class _Desk:
+class Desk:
     """Hands requests in and results out."""
 
     def __init__(self, pipe: Connection, submit: Callable[[Request], Future[Result]]) -> None:

@@ -4,6 +4,7 @@ import itertools
 import logging
 import multiprocessing
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -13,6 +14,9 @@ from worker import engine_child
 from worker.engine_messages import Broken, Cancel, Finished, FromEngine, Loaded, LoadFailed, Result, Submit
 
 log = logging.getLogger(__name__)
+
+Main = Callable[[Connection, EngineConfig], None]
+"""What the child runs: it says `Loaded` or `LoadFailed`, then serves requests."""
 
 _RESTART_PAUSE_S = 1.0
 _RESTART_LIMIT_S = 120.0
@@ -30,8 +34,9 @@ class EngineProcess:
         ModelError: the model can't be loaded; nothing runs then.
     """
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, main: Main = engine_child.main) -> None:
         self._config = config
+        self._main = main
         self._ids = itertools.count()
         # Two locks: a send waits while the pipe is full, and the reader must go on emptying the other way,
         # or both processes wait for each other.
@@ -80,7 +85,7 @@ class EngineProcess:
         context = multiprocessing.get_context("spawn")  # a fork would inherit Celery's threads and locks
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=engine_child.main, args=(theirs, self._config), name="bydawn-engine", daemon=True
+            target=self._main, args=(theirs, self._config), name="bydawn-engine", daemon=True
         )
         process.start()
         theirs.close()  # so that its death is an end of file here
@@ -106,6 +111,7 @@ class EngineProcess:
                 self._fail(list(self._pending), "the engine process died with this request in it")
                 self._restart()
         self._process.kill()  # it may have been started while we were being closed
+        self._process.join()
         self._pipe.close()
 
     def _receive(self, message: FromEngine) -> None:

@@ -19,7 +19,7 @@ def compose(make_spec: Callable[..., Spec], act: Callable[..., None]) -> Callabl
         spec = make_spec(**{name: given[name] for name in of_spec})
         act(spec, **{name: given[name] for name in of_act})
 
-    both = {**of_act, **of_spec}
+    both = {**of_spec, **of_act}  # the kind's own options first, in the help, too
     keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in both.values()]
     command.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
     command.__annotations__ = {name: each.annotation for name, each in both.items()}
