@@ -131,6 +131,15 @@ class Ledger:
         """Note that running a shard broke; returns how often it has."""
         return int(self.client.hincrby(_key("attempts", job_id), str(shard_no), 1))
 
+    def is_complete(self, job_id: str) -> bool:
+        """Whether all shards of a job that hasn't ended are settled."""
+        progress = self.progress(job_id)
+        return (
+            progress is not None
+            and progress.state is JobState.RUNNING
+            and progress.settled_shards == progress.shards
+        )
+
     def progress(self, job_id: str) -> Progress | None:
         with self.client.pipeline(transaction=True) as pipe:
             pipe.hgetall(_job(job_id))

@@ -35,12 +35,15 @@ class ClassifySpec(_Spec):
     """One label per row, with a probability for each."""
 
     kind: Literal["classify"] = "classify"
-    labels: tuple[Label, ...] = Field(min_length=2, max_length=1000)
+    labels: tuple[Label, ...] = Field(max_length=1000)
     examples: tuple[Example, ...] = ()
 
     @field_validator("labels")
     @classmethod
     def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        if len(labels) < 2:
+            given = ", ".join(label.name for label in labels) or "none"
+            raise ValueError(f"a classification needs at least 2 labels, given is {given}")
         seen: dict[str, str] = {}
         for label in labels:
             if not label.words:

@@ -1,6 +1,9 @@
 """`bydawn`: exit codes are 0, 1 (the job failed or is partial) and 2 (bad usage or input)."""
 
+import logging
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import redis
 import typer
@@ -18,7 +21,6 @@ from producer.commands.worker import worker
 from producer.errors import JobFailedError, UserError
 
 app = typer.Typer(
-    help="Batch inference for text: classify, summarise, generate and embed overnight.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # locals hold rows and may hold secrets
@@ -27,6 +29,20 @@ app.add_typer(run_app, name="run")
 app.add_typer(submit_app, name="submit")
 for command in (*COMMANDS, worker):
     app.command()(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("bydawn"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+) -> None:
+    """Batch inference for text: classify, summarise, generate and embed overnight."""
+
 
 _USERS_FAULT = (
     UserError,
@@ -39,6 +55,7 @@ _USERS_FAULT = (
 
 
 def main() -> None:
+    _log_to_stderr()
     try:
         app()
     except JobFailedError:
@@ -51,9 +68,30 @@ def main() -> None:
         _complain(str(error))
 
 
+class _Once(logging.Filter):
+    """Lets each message pass once: an input that is checked first is read twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        is_new = message not in self._seen
+        self._seen.add(message)
+        return is_new
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(_Once())
+    logging.basicConfig(level=logging.WARNING, format="bydawn: %(message)s", handlers=[handler])
+
+
 def _sentence(error: dict[str, object]) -> str:
     where = ".".join(str(part) for part in error["loc"]) if isinstance(error["loc"], tuple) else ""
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 def _complain(message: str) -> None:

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 from jobs import layout
-from jobs.manifest import JobState, Report
+from jobs.manifest import JobState, Report, ResultFormat
 from jobs.stores import ObjectStore
 
 _ENDS = [state for state in JobState if state is not JobState.RUNNING]
+RESULTS = [f"results.{result_format}" for result_format in ResultFormat]
 
 
 def export(store: ObjectStore, report: Report, out: Path) -> Path:
@@ -16,7 +17,7 @@ def export(store: ObjectStore, report: Report, out: Path) -> Path:
     Each file is whole or not there, and what an earlier job left under these names goes.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("errors.jsonl", *(state.marker for state in _ENDS)):
+    for name in ("errors.jsonl", *RESULTS, *(state.marker for state in _ENDS)):
         (out / name).unlink(missing_ok=True)
     keys = [report.results, report.errors, layout.report(report.job_id)]
     for key in filter(None, keys):

@@ -68,7 +68,7 @@ def wait_for_worker(ledger: Ledger, process: Guarded, state: Path) -> None:
 
 def check_alive(process: Guarded, state: Path) -> None:
     if (code := process.poll()) is not None:
-        raise UserError(f"the worker ended with code {code}: {_last_line(state / 'worker.log')}")
+        raise UserError(f"the worker ended with code {code}: {_last_words(state / 'worker.log')}")
 
 
 @contextmanager
@@ -119,6 +119,16 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+_LAST_WORDS = "bydawn worker can't start: "
+
+
+def _last_words(log: Path) -> str:
+    """What a worker that couldn't start said of it, or the log's last line."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    _, found, words = text.rpartition(_LAST_WORDS)
+    return " ".join(words.split()) if found else _last_line(log)
 
 
 def _last_line(log: Path) -> str:

@@ -36,7 +36,7 @@ class _PaceColumn(ProgressColumn):
         rows_per_s, tokens_per_s = task.fields["rows_per_s"], task.fields["tokens_per_s"]
         if not rows_per_s and not tokens_per_s:
             return Text("")
-        return Text(f"{rows_per_s:.1f} rows/s · {tokens_per_s:,.0f} tokens/s", style="cyan")
+        return Text(f"{rows_per_s:.1f} rows/s {tokens_per_s:,.0f} tokens/s", style="cyan")
 
 
 class _TimeLeftColumn(ProgressColumn):
@@ -73,7 +73,7 @@ def job_bar(console: Console, title: str, rows: int) -> Iterator[JobBar]:
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=16),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} rows"),
         _PaceColumn(),
         _TimeLeftColumn(),

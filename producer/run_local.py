@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
+from jobs import layout
+from jobs.ledger import Progress
 from jobs.manifest import Manifest, Report
 from jobs.papers import read_manifest, read_report
 from jobs.readers import InputRow
@@ -36,6 +38,7 @@ class LocalRun:
 
 def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
     """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
+    state_folder.refuse_foreign_results(run.out, run.state)
     with state_folder.locked(run.state) as store_path:
         store = open_store(str(store_path))
         ended = _ended(store, run.idempotency_key)
@@ -62,7 +65,8 @@ def _work(run: LocalRun, store: ObjectStore, console: Console) -> Report:
         with console.status(f"loading {run.model}"):
             wait_for_worker(connection.ledger, worker, run.state)
         job_id = submit(connection, run.make_order(store), run.rows())
-        return _watch(connection, read_manifest(store, job_id), worker, run.state, console)
+        settled_before = 0 if known is None else sum(1 for _ in store.list(layout.parts_prefix(job_id)))
+        return _watch(connection, read_manifest(store, job_id), worker, run.state, console, settled_before)
 
 
 def _check(rows: Iterator[InputRow]) -> None:
@@ -72,9 +76,20 @@ def _check(rows: Iterator[InputRow]) -> None:
 
 
 def _watch(
-    connection: Connection, manifest: Manifest, worker: Guarded, state: Path, console: Console
+    connection: Connection,
+    manifest: Manifest,
+    worker: Guarded,
+    state: Path,
+    console: Console,
+    settled_before: int,
 ) -> Report:
     with job_bar(console, manifest.spec.kind, manifest.num_rows) as bar:
+
+        def show(progress: Progress) -> None:
+            # A ledger that is being rebuilt gains rows that nobody has just done.
+            if progress.settled_shards >= settled_before:
+                bar.show(progress)
+
         return wait_for_report(
-            connection.store, connection.ledger, manifest, bar.show, lambda: check_alive(worker, state)
+            connection.store, connection.ledger, manifest, show, lambda: check_alive(worker, state)
         )

@@ -1,6 +1,8 @@
 """What people see: tables and closing lines. Progress goes to the error stream, answers to the other."""
 
 import json
+import os
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.ledger import Ledger
 from jobs.manifest import JobState, Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
@@ -29,10 +32,17 @@ def progress_console() -> Console:
 
 
 def output_console() -> Console:
-    return Console()
+    """A terminal has its width; what goes to a file or a program isn't cut."""
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=200)
 
 
-def show_report(report: Report, results: str) -> None:
+def warn_if_nobody_works(ledger: Ledger, alias: str) -> None:
+    if not any(worker["model"] == alias for worker in ledger.workers()):
+        line = f"note: no worker for {alias} is alive now; the job waits until `bydawn worker` is started"
+        progress_console().print(Text(line, "yellow"), soft_wrap=True)
+
+
+def show_report(report: Report, results: str, errors: str) -> None:
     console = output_console()
     counts = report.counts
     parts = [f"{counts.ok:,} ok"]
@@ -48,8 +58,14 @@ def show_report(report: Report, results: str) -> None:
     )
     console.print(headline, highlight=False)
     for failure in report.failures:
-        console.print(Text(f"  {failure.rows:,} rows: {failure.code or 'not done'}: {failure.message or ''}"))
+        console.print(
+            Text(
+                f"  {failure.rows:,} {'row' if failure.rows == 1 else 'rows'}: {failure.code or 'not done'}: {failure.message or ''}"
+            )
+        )
     console.print(Text(f"results in {results}"), soft_wrap=True)
+    if report.errors is not None:
+        console.print(Text(f"errors in {errors}"), soft_wrap=True)
 
 
 def show_first_results(kind: Kind, results: Path) -> None:
@@ -90,17 +106,17 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:
     table = Table(box=None)
-    for name, justify in (("job", "left"), ("kind", "left"), ("state", "left"), ("rows", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name in ("ok", "failed", "age"):
-        table.add_column(name, justify="right")
-    table.add_column("source", overflow="fold")
+    for name in ("job", "kind", "state"):
+        table.add_column(name, no_wrap=True, min_width=24 if name == "job" else None)
+    for name in ("rows", "failed", "stopped", "age"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("source", no_wrap=True)
     for job in jobs:
         age = duration((datetime.now(UTC) - job.created_at).total_seconds())
         state = Text(job.state.value, _STATE_STYLES[job.state])
         rows = f"{job.counts.rows:,}/{job.rows:,}"
-        failed = f"{job.counts.failed:,}"
-        table.add_row(job.job_id, job.kind, state, rows, f"{job.counts.ok:,}", failed, age, Text(job.source))
+        failed, stopped = f"{job.counts.failed:,}", f"{job.counts.cancelled + job.counts.expired:,}"
+        table.add_row(job.job_id, job.kind, state, rows, failed, stopped, age, Text(job.source))
     output_console().print(table)
 
 

@@ -46,6 +46,7 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
     """
     store = connection.store
     if order.idempotency_key is not None and (known := find_job(store, order.idempotency_key)) is not None:
+        _check_same(read_manifest(store, known), order)
         return known
     job_id = _claim_id(store, order.idempotency_key)
     try:
@@ -59,6 +60,14 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
     store.put(layout.open_marker(job_id), b"")
     connection.dispatcher.start(manifest)
     return job_id
+
+
+def _check_same(manifest: Manifest, order: Order) -> None:
+    if (manifest.spec, manifest.source) != (order.spec, order.source):
+        raise UserError(
+            f"the idempotency key stands for job {manifest.job_id} ({manifest.spec.kind} {manifest.source}), "
+            "which asked for something else; give another key"
+        )
 
 
 def find_job(store: ObjectStore, idempotency_key: str) -> str | None:

@@ -3,9 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from engine.tokenizer import Tokenizer
-
 from engine import EngineConfig
+from engine.tokenizer import Tokenizer
 from jobs import layout
 from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
@@ -46,6 +45,7 @@ def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
 class Worker:
     """All that runs beside Celery's own threads."""
 
+    ledger: Ledger
     leases: Leases
     announcer: Announcer
     reconciler: Reconciler
@@ -63,6 +63,10 @@ class Worker:
 
     def run_shard(self, job_id: str, shard_no: int) -> None:
         self.runner.run(job_id, shard_no)
+        # A finish message may wait long for a free thread. This one is free now; the message, which comes
+        # all the same, is for the case that we die here.
+        if self.ledger.is_complete(job_id):
+            self.finish(job_id)
 
     def finish(self, job_id: str) -> None:
         try:
@@ -76,6 +80,7 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
     settler = Settler(store, ledger, dispatcher)
     return Worker(
+        ledger=ledger,
         leases=leases,
         announcer=Announcer(ledger, settings.worker_id, settings.served_alias, leases),
         reconciler=Reconciler(

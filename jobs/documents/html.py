@@ -21,7 +21,18 @@ def parse_html(body: bytes) -> Document:
     # Unusual pages make the extractor drop most of them: then menus are the lesser evil.
     everything = html2txt(load_html(page), clean=True)
     text = article if len(article) >= _MIN_ARTICLE_SHARE * len(everything) else everything
+    # On short pages the extractor drops the headline, which says what the rest is about.
+    if (headline := _headline(page)) and headline not in text:
+        text = f"{headline}\n{text}"
     return Document(_BETWEEN_PARAGRAPHS.sub("\n\n", text))
+
+
+def _headline(page: str) -> str:
+    from trafilatura import load_html
+
+    tree = load_html(page)
+    found = [] if tree is None else tree.xpath("//h1")
+    return " ".join(" ".join(found[0].itertext()).split()) if found else ""
 
 
 def _declared_encoding(body: bytes) -> str | None:

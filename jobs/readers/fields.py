@@ -16,6 +16,8 @@ class Fields:
 
     text: str
     id: str | None
+    alternatives: tuple[str, ...] = ()
+    """Where a row's text is looked for if its own column is empty: prompts and chats may share a file."""
 
 
 def choose_fields(
@@ -32,7 +34,7 @@ def choose_fields(
     if text_field is not None:
         return Fields(text_field, chosen_id)
     if (usual := next((field for field in USUAL_TEXT_FIELDS if field in names), None)) is not None:
-        return Fields(usual, chosen_id)
+        return Fields(usual, chosen_id, tuple(field for field in USUAL_TEXT_FIELDS if field != usual))
     candidates = [name for name in wordy if name != chosen_id]
     if len(candidates) != 1:
         raise InputError(where, f"which column holds the text? Name it with --text-field{_hint('', names)}")

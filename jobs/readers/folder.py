@@ -31,7 +31,7 @@ def document_rows(source: str, refs: Iterable[SourceRef], root: str) -> Iterator
     if not num_documents:
         raise InputError(source, f"there is no document in it{_among(ignored)}; documents are {_allowed()}")
     if ignored:
-        log.warning("action=ignored_files source=%s%s", source, _among(ignored))
+        log.warning("%s: ignored %d that are no documents (%s)", source, ignored.total(), _kinds(ignored))
 
 
 def _row(path: str, ref: SourceRef) -> InputRow:
@@ -42,8 +42,11 @@ def _row(path: str, ref: SourceRef) -> InputRow:
 
 
 def _among(ignored: Counter[str]) -> str:
-    kinds = ", ".join(f"{times} {kind}" for kind, times in ignored.most_common(5))
-    return f" among {ignored.total()} files ({kinds})" if ignored else ""
+    return f" among {ignored.total()} files ({_kinds(ignored)})" if ignored else ""
+
+
+def _kinds(ignored: Counter[str]) -> str:
+    return ", ".join(f"{times} {kind}" for kind, times in ignored.most_common(5))
 
 
 def _allowed() -> str:

@@ -65,8 +65,9 @@ def _row(record: Record, fields: Fields, where: str) -> InputRow:
     if is_undecodable(record.columns):
         marked = {str(with_marks(name)): with_marks(value) for name, value in record.columns.items()}
         return InputRow(row_id, where, columns=marked, error=Code.UNDECODABLE)
-    text = _text(record.columns.get(fields.text), fields.text, where)
-    if not text.strip():
+    names = (fields.text, *fields.alternatives)
+    texts = (_text(record.columns.get(name), name, where) for name in names)
+    if (text := next((each for each in texts if each.strip()), None)) is None:
         return InputRow(row_id, where, columns=record.columns, error=Code.EMPTY_TEXT)
     return InputRow(row_id, where, text, record.columns)
 

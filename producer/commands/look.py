@@ -50,7 +50,7 @@ def status(
     elif report is None:
         screen.show_jobs([overview])
     else:
-        screen.show_report(report, f"{objects.uri}/{report.results}")
+        screen.show_report(report, f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}")
     if report is not None and not report.succeeded:
         raise JobFailedError
 
@@ -94,6 +94,7 @@ def cancel(
     """Stop a job within seconds; what is done is kept, the rest ends as cancelled."""
     connection = connect(settings_from(store, broker))
     if cancel_job(connection.store, connection.ledger, job_id):
+        screen.warn_if_nobody_works(connection.ledger, read_manifest(connection.store, job_id).model.alias)
         typer.echo(f"{job_id} is being cancelled; `bydawn status {job_id} --watch` shows its end")
     else:
         typer.echo(f"{job_id} has ended already")
@@ -126,6 +127,7 @@ def _watch_queues(store: ObjectStore, ledger: Ledger) -> None:
 
 def _watch(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
     manifest = read_manifest(store, job_id)
+    screen.warn_if_nobody_works(ledger, manifest.model.alias)
     with job_bar(screen.progress_console(), manifest.spec.kind, manifest.num_rows) as bar:
         wait_for_report(store, ledger, manifest, bar.show)
 

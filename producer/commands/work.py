@@ -72,7 +72,7 @@ def run(
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        screen.show_report(report, str(results))
+        screen.show_report(report, str(results), str(out / "errors.jsonl"))
         screen.show_first_results(spec.kind, results)
     if not report.succeeded:
         raise JobFailedError
@@ -114,6 +114,7 @@ def submit(
         shard_rows=shard_rows,
     )
     job_id = submit_order(connection, order, rows)
+    screen.warn_if_nobody_works(connection.ledger, order.model.alias)
     typer.echo(json.dumps({"job_id": job_id}) if as_json else job_id)
 
 
