@@ -71,7 +71,7 @@ class Intake:
     def _trie(self, choices: Seq[str]) -> ChoiceTrie:
         by_token_ids: dict[tuple[int, ...], str] = {}
         for choice in choices:
-            token_ids = tuple(self._tokenizer.encode(choice, add_special_tokens=False))
+            token_ids = tuple(self._tokenizer.encode_as_text(choice, add_special_tokens=False))
             if not token_ids:
                 raise RequestError(f"the choice {choice!r} has no tokens: give texts that are not empty")
             if (other := by_token_ids.get(token_ids)) is not None:

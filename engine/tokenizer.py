@@ -48,10 +48,10 @@ class Tokenizer:
         except (TypeError, UnicodeError) as error:
             raise RequestError(f"not a text that can be encoded as UTF-8: {error}") from error
 
-    def encode_as_text(self, text: str) -> list[int]:
+    def encode_as_text(self, text: str, add_special_tokens: bool = True) -> list[int]:
         """As `encode`, but control tokens that the text spells out are nothing but text."""
         try:
-            return list(self._fast_as_text.encode(text, add_special_tokens=True).ids)
+            return list(self._fast_as_text.encode(text, add_special_tokens=add_special_tokens).ids)
         except (TypeError, UnicodeError) as error:
             raise RequestError(f"not a text that can be encoded as UTF-8: {error}") from error
 
@@ -78,14 +78,14 @@ class Tokenizer:
         A template writes its own BOS token, so none is added to it.
         """
         guarded = [{**message, "content": self._guard.hide(message["content"])} for message in messages]
-        token_ids = self._guard.encode(self.chat(guarded), self._encode_part, self._encode_as_text)
+        token_ids = self._guard.encode(self.chat(guarded), self._encode_part, self._encode_part_as_text)
         return token_ids if self._template is not None else self.encode("") + token_ids
 
     def _encode_part(self, text: str) -> list[int]:
         return self.encode(text, add_special_tokens=False)
 
-    def _encode_as_text(self, text: str) -> list[int]:
-        return list(self._fast_as_text.encode(text, add_special_tokens=False).ids)
+    def _encode_part_as_text(self, text: str) -> list[int]:
+        return self.encode_as_text(text, add_special_tokens=False)
 
     def _find_eos(self, folder: Path) -> frozenset[int]:
         given = _read_json(folder / "generation_config.json").get("eos_token_id")

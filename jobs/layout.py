@@ -48,6 +48,10 @@ def part(job_id: str, shard_no: int) -> str:
     return f"{parts_prefix(job_id)}{shard_no:08}.jsonl"
 
 
+def damaged_part(job_id: str, shard_no: int) -> str:
+    return f"{job_prefix(job_id)}damaged/{shard_no:08}.jsonl"
+
+
 def results(job_id: str, result_format: ResultFormat) -> str:
     return f"{job_prefix(job_id)}results.{result_format}"
 

@@ -30,7 +30,13 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
         NewerFormatError: a newer version wrote it.
         CorruptObjectError: it can't be read.
     """
-    if (manifest := _read(store, layout.manifest(job_id), Manifest)) is None:
+    try:
+        key = layout.manifest(job_id)
+    except ValueError as error:
+        raise NoSuchJobError(
+            f"{job_id[:80]!r} is not a job's id; `bydawn jobs` lists those there are"
+        ) from error
+    if (manifest := _read(store, key, Manifest)) is None:
         raise NoSuchJobError(
             f"there is no job {job_id!r} in {store.uri}; `bydawn jobs` lists those there are"
         )

@@ -59,7 +59,15 @@ def finish_task_id(job_id: str) -> str:
 
 def queued_task_ids(client: redis.Redis, queue: str) -> set[str]:
     """The ids of all messages waiting in a queue, read from kombu's list without taking any."""
-    return {json.loads(raw)["headers"]["id"] for raw in client.lrange(queue, 0, -1)}
+    return {task_id for raw in client.lrange(queue, 0, -1) if (task_id := _task_id(raw)) is not None}
+
+
+def _task_id(raw: str | bytes) -> str | None:
+    """None for what no Celery application put there."""
+    try:
+        return str(json.loads(raw)["headers"]["id"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def celery_options(broker_url: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`bydawn`: exit codes are 0, 1 (the job failed or is partial) and 2 (bad usage or input)."""
 
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -66,6 +67,10 @@ def main() -> None:
         _complain(f"Redis went away: {error}; the job goes on when it is back")
     except _USERS_FAULT as error:
         _complain(str(error))
+    except Exception as error:
+        if "BYDAWN_TRACEBACK" in os.environ:
+            raise
+        _complain(f"{type(error).__name__}: {error} (BYDAWN_TRACEBACK=1 shows where)")
 
 
 class _Once(logging.Filter):

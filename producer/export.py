@@ -6,6 +6,7 @@ from pathlib import Path
 from jobs import layout
 from jobs.manifest import JobState, Report, ResultFormat
 from jobs.stores import ObjectStore
+from producer.errors import UserError
 
 _ENDS = [state for state in JobState if state is not JobState.RUNNING]
 RESULTS = [f"results.{result_format}" for result_format in ResultFormat]
@@ -16,7 +17,10 @@ def export(store: ObjectStore, report: Report, out: Path) -> Path:
 
     Each file is whole or not there, and what an earlier job left under these names goes.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} can't be the results' folder: {error.strerror}") from error
     for name in ("errors.jsonl", *RESULTS, *(state.marker for state in _ENDS)):
         (out / name).unlink(missing_ok=True)
     keys = [report.results, report.errors, layout.report(report.job_id)]

@@ -20,7 +20,8 @@ def main(command: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, forward)
     threading.Thread(target=_kill_at_end_of_input, args=(child,), daemon=True).start()
-    return child.wait()
+    code = child.wait()
+    return code if code >= 0 else 128 - code  # as shells tell a signal
 
 
 def _kill_at_end_of_input(child: "subprocess.Popen[bytes]") -> None:

@@ -28,10 +28,11 @@ def input_rows(
         InputError: on the way, at the first line that is wrong.
     """
     with UniqueIds() as unique:
-        rows = unique.checked(read_rows(source, text_field=text_field, id_field=id_field))
-        if sampled is not None:
-            rows = iter(sample(rows, sampled, seed))
-        yield from rows if first is None else limit(rows, first)
+        given = read_rows(source, text_field=text_field, id_field=id_field)
+        if sampled is None:
+            yield from unique.checked(given if first is None else limit(given, first))
+        else:
+            yield from sample(unique.checked(given), sampled, seed)[:first]
 
 
 def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, ...]:
@@ -79,6 +80,10 @@ def identity(source: str) -> str:
         return source
     path = Path(source).resolve()
     # Of a folder only the documents: the results may lie in it, too.
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES)
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    )
     states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return f"{path}\n{states}"

@@ -1,6 +1,5 @@
 """What `bydawn run` starts for itself: a Valkey and one worker, which end when it does."""
 
-import json
 import os
 import secrets
 import socket
@@ -34,9 +33,11 @@ def local_valkey(state: Path) -> Iterator[str]:
     config = state / "valkey.conf"
     config.touch(mode=0o600)
     lines = [f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no"]
-    config.write_text("\n".join([*lines, f"dir {json.dumps(str(state))}", ""]))
+    config.write_text("\n".join([*lines, ""]))
     url = f"redis://:{password}@127.0.0.1:{port}/0"
-    with _guarded([_valkey_binary(), str(config)], state / "valkey.log", os.environ.copy()) as process:
+    with _guarded(
+        [_valkey_binary(), config.name], state / "valkey.log", os.environ.copy(), cwd=state
+    ) as process:
         _wait_for_valkey(url, process, state / "valkey.log")
         yield url
 
@@ -72,7 +73,9 @@ def check_alive(process: Guarded, state: Path) -> None:
 
 
 @contextmanager
-def _guarded(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[Guarded]:
+def _guarded(
+    command: list[str], log: Path, environment: dict[str, str], cwd: Path | None = None
+) -> Iterator[Guarded]:
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "producer.guard", *command],
@@ -80,6 +83,7 @@ def _guarded(command: list[str], log: Path, environment: dict[str, str]) -> Iter
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=cwd,
             start_new_session=True,  # a Ctrl-C at the terminal is for us to answer
         )
     try:

@@ -17,6 +17,7 @@ from jobs.settings import Settings
 from jobs.stores import ObjectStore, open_store
 from producer import state_folder
 from producer.connection import Connection, connect
+from producer.errors import UserError
 from producer.export import export
 from producer.local_services import Guarded, check_alive, local_valkey, local_worker, wait_for_worker
 from producer.progress import job_bar
@@ -38,6 +39,8 @@ class LocalRun:
 
 def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
     """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
+    if run.out.exists() and not run.out.is_dir():
+        raise UserError(f"--out must be a folder, and {run.out} is a file")
     state_folder.refuse_foreign_results(run.out, run.state)
     with state_folder.locked(run.state) as store_path:
         store = open_store(str(store_path))
@@ -64,9 +67,20 @@ def _work(run: LocalRun, store: ObjectStore, console: Console) -> Report:
         connection = connect(settings)
         with console.status(f"loading {run.model}"):
             wait_for_worker(connection.ledger, worker, run.state)
-        job_id = submit(connection, run.make_order(store), run.rows())
+        order = run.make_order(store)
+        if known is not None:
+            _refuse_other_model(read_manifest(store, known), order)
+        job_id = submit(connection, order, run.rows())
         settled_before = 0 if known is None else sum(1 for _ in store.list(layout.parts_prefix(job_id)))
         return _watch(connection, read_manifest(store, job_id), worker, run.state, console, settled_before)
+
+
+def _refuse_other_model(manifest: Manifest, order: Order) -> None:
+    if manifest.model != order.model:
+        raise UserError(
+            f"the unfinished job was begun with other weights ({manifest.model.fingerprint}, now "
+            f"{order.model.fingerprint}): put these back, or choose another --out to begin anew"
+        )
 
 
 def _check(rows: Iterator[InputRow]) -> None:

@@ -58,10 +58,9 @@ def show_report(report: Report, results: str, errors: str) -> None:
     )
     console.print(headline, highlight=False)
     for failure in report.failures:
+        rows = "1 row" if failure.rows == 1 else f"{failure.rows:,} rows"
         console.print(
-            Text(
-                f"  {failure.rows:,} {'row' if failure.rows == 1 else 'rows'}: {failure.code or 'not done'}: {failure.message or ''}"
-            )
+            _plain(f"  {rows}: {failure.code or 'not done'}: {failure.message or ''}"), soft_wrap=True
         )
     console.print(Text(f"results in {results}"), soft_wrap=True)
     if report.errors is not None:
@@ -78,6 +77,11 @@ def show_first_results(kind: Kind, results: Path) -> None:
         output_console().print(_results_table(kind, first))
 
 
+def _plain(text: str) -> Text:
+    """Ids and answers are others' words: their control characters are not for our terminal."""
+    return Text("".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text))
+
+
 def _results_table(kind: Kind, first: Iterable[dict[str, Any]]) -> Table:
     table = Table(show_lines=kind != "classify", title="first results", title_justify="left")
     table.add_column("id", overflow="fold", max_width=32)
@@ -90,18 +94,18 @@ def _results_table(kind: Kind, first: Iterable[dict[str, Any]]) -> Table:
         case _:
             table.add_column("text")
     for line in first:
-        table.add_row(Text(line["id"]), *_cells(kind, line))
+        table.add_row(_plain(line["id"]), *_cells(kind, line))
     return table
 
 
 def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
     match kind:
         case "classify":
-            return [Text(line["label"]), Text(f"{line['confidence']:.2f}")]
+            return [_plain(line["label"]), Text(f"{line['confidence']:.2f}")]
         case "summarize":
-            return [Text(line["summary"])]
+            return [_plain(line["summary"])]
         case _:
-            return [Text(line["text"])]
+            return [_plain(line["text"])]
 
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:
@@ -116,7 +120,7 @@ def show_jobs(jobs: Iterable[JobOverview]) -> None:
         state = Text(job.state.value, _STATE_STYLES[job.state])
         rows = f"{job.counts.rows:,}/{job.rows:,}"
         failed, stopped = f"{job.counts.failed:,}", f"{job.counts.cancelled + job.counts.expired:,}"
-        table.add_row(job.job_id, job.kind, state, rows, failed, stopped, age, Text(job.source))
+        table.add_row(job.job_id, job.kind, state, rows, failed, stopped, age, _plain(job.source))
     output_console().print(table)
 
 

@@ -48,15 +48,23 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
     if order.idempotency_key is not None and (known := find_job(store, order.idempotency_key)) is not None:
         _check_same(read_manifest(store, known), order)
         return known
-    job_id = _claim_id(store, order.idempotency_key)
+    job_id = new_job_id()
     try:
         manifest = _write_job(store, order, job_id, rows)
     except BaseException:
-        _remove(store, job_id, order.idempotency_key)
+        _remove(store, job_id)
         raise
-    # The order of these steps matters. From the open marker on, workers find and finish the job by
-    # themselves, so that a crash after it loses nothing, and one before it leaves no half-made job.
+    # The order of these steps matters. A key stands only for a job that is whole; of two submissions under
+    # one key, the second to get here gives way. From the open marker on, workers find and finish the job by
+    # themselves: a crash after it loses nothing, and one before it leaves no half-made job.
     store.create(layout.manifest(job_id), manifest.model_dump_json(indent=2).encode())
+    key = order.idempotency_key
+    if key is not None and not store.create(_idempotency(key), job_id.encode()):
+        if (winner := find_job(store, key)) is not None:
+            _remove(store, job_id)
+            _check_same(read_manifest(store, winner), order)
+            return winner
+        store.put(_idempotency(key), job_id.encode())  # it stood for a job that somebody has removed
     store.put(layout.open_marker(job_id), b"")
     connection.dispatcher.start(manifest)
     return job_id
@@ -84,23 +92,12 @@ def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
     return job_id
 
 
-def _claim_id(store: ObjectStore, idempotency_key: str | None) -> str:
-    """A new id, or that of a submission under the same key which died before its manifest."""
-    job_id = new_job_id()
-    if idempotency_key is None or store.create(key := _idempotency(idempotency_key), job_id.encode()):
-        return job_id
-    first = store.get(key)
-    return job_id if first is None else first.decode()
-
-
 def _idempotency(key: str) -> str:
     return layout.idempotency(hashlib.sha256(key.encode()).hexdigest()[:40])
 
 
-def _remove(store: ObjectStore, job_id: str, idempotency_key: str | None) -> None:
+def _remove(store: ObjectStore, job_id: str) -> None:
     store.delete(list(store.list(layout.job_prefix(job_id))))
-    if idempotency_key is not None:
-        store.delete([_idempotency(idempotency_key)])
 
 
 @dataclass(slots=True)

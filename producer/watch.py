@@ -6,7 +6,7 @@ from collections.abc import Callable
 from jobs.ledger import Ledger
 from jobs.ledger import Progress as JobProgress
 from jobs.manifest import JobState, Manifest, Report
-from jobs.papers import read_report
+from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore
 
 _POLL_INTERVAL_S = 0.3
@@ -32,5 +32,6 @@ def wait_for_report(
             asked_store_s = time.monotonic()
             if (report := read_report(store, manifest.job_id)) is not None:
                 return report
+            read_manifest(store, manifest.job_id)  # says so where the job itself is gone or damaged
         check()
         time.sleep(_POLL_INTERVAL_S)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from multiprocessing.connection import Connection
 
-from engine import EngineConfig, EngineError, Request
+from engine import EngineClosed, EngineConfig, EngineError, Request
 from worker.engine_messages import (
     Broken,
     Cancel,
@@ -66,6 +66,8 @@ class Desk:
         request_id = message.request_id
         try:
             future = self._submit(message.request)
+        except EngineClosed:
+            os._exit(1)
         except EngineError as error:
             self._send(Broken(request_id, error))
             return
@@ -78,6 +80,8 @@ class Desk:
             self._send(Finished(request_id, done.result()))
         except CancelledError:
             pass  # the worker cancelled it and has forgotten it
+        except EngineClosed:
+            os._exit(1)  # its thread is dead: the worker starts another engine when this process is gone
         except EngineError as error:
             self._send(Broken(request_id, error))
 

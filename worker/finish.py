@@ -14,6 +14,7 @@ from jobs.papers import read_manifest, read_report
 from jobs.shards import CorruptObjectError, decode_part
 from jobs.stores import ObjectStore
 from worker.leases import Leases
+from worker.parts import read_part
 from worker.result_files import write_errors, write_results
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Finisher:
         log.info("action=finish job=%s state=%s rows=%s", report.job_id, report.state, report.rows)
 
     def _part(self, manifest: Manifest, shard_no: int) -> Iterator[Outcome]:
-        if (body := self._store.get(layout.part(manifest.job_id, shard_no))) is None:
+        if (body := read_part(self._store, manifest, shard_no)) is None:
             raise PartMissingError(f"shard {shard_no} of job {manifest.job_id} is settled but has no part")
         yield from decode_part(body, manifest.job_id, shard_no)
 

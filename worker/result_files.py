@@ -115,9 +115,11 @@ class _Table:
                 yield {**given, **{name: values.get(field) for field, name in self._names.items()}}
 
     def _rows(self, shard_no: int) -> list[Row]:
-        if (body := self._store.get(layout.shard(self._manifest.job_id, shard_no))) is None:
-            raise CorruptObjectError(f"shard {shard_no} of job {self._manifest.job_id} is not in the store")
-        return decode_shard(body, self._manifest.job_id, shard_no)
+        body = self._store.get(layout.shard(self._manifest.job_id, shard_no)) or b""
+        try:
+            return decode_shard(body, self._manifest.job_id, shard_no)
+        except CorruptObjectError:  # its outcomes, all failed, are what is left of its rows
+            return [Row(id=outcome.id) for outcome in self._read_part(self._manifest, shard_no)]
 
 
 def _free_name(name: str, taken: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from enum import StrEnum
 import redis
 
 from engine import EngineError
-from jobs.outcome import Code, RowError
+from jobs.outcome import Code
 from jobs.shards import NewerFormatError
 from jobs.stores import StoreUnavailable
 
@@ -17,7 +17,7 @@ class Decision(StrEnum):
 
     GIVE_BACK = "give_back"  # nobody's fault here: the reconciler sends it again, uncounted
     RETRY = "retry"  # counted, and sent again by the reconciler
-    FAIL_ROWS = "fail_rows"  # it broke too often, or can't ever run: its rows end as failed
+    FAIL_ROWS = "fail_rows"  # it broke too often: its rows end as failed
 
 
 class OtherModelError(Exception):
@@ -26,8 +26,6 @@ class OtherModelError(Exception):
 
 def decide(error: Exception, attempts: int) -> Decision:
     """`attempts` counts this one, if this kind of error counts."""
-    if isinstance(error, RowError):
-        return Decision.FAIL_ROWS  # what all rows share is refused, and would be again
     if not counts_as_attempt(error):
         return Decision.GIVE_BACK
     return Decision.RETRY if attempts < MAX_ATTEMPTS else Decision.FAIL_ROWS
@@ -40,6 +38,4 @@ def counts_as_attempt(error: Exception) -> bool:
 
 def code_of(error: Exception) -> Code:
     """The code of rows that fail because of it."""
-    if isinstance(error, RowError):
-        return error.code
     return Code.ENGINE_ERROR if isinstance(error, EngineError) else Code.INTERNAL_ERROR

@@ -9,6 +9,7 @@ from jobs.stores.source import read_source
 _EXPLANATIONS = {
     Code.EMPTY_TEXT: "the row's text is empty",
     Code.UNDECODABLE: "the row's text is not valid UTF-8",
+    Code.BAD_REQUEST: "the row's columns are nested too deep",
 }
 
 

@@ -26,15 +26,15 @@ async def run_rows(rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: 
         EngineError: the engine broke; no row is to blame, and the shard is tried again.
         StoreError: a document couldn't be read because the store is away; likewise.
     """
-    await kind.prepare()
-    tasks = [asyncio.create_task(_run_row(row, kind, read_text)) for row in rows]
+    prepared = asyncio.create_task(kind.prepare())
+    tasks = [asyncio.create_task(_run_row(row, kind, read_text, prepared)) for row in rows]
     try:
         stopped = await _watch_until_done(tasks, watch)
     finally:
         # Whether the job was stopped or a row broke the shard: the engine must not go on with the others.
-        for task in tasks:
+        for task in (prepared, *tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(prepared, *tasks, return_exceptions=True)
     return [_outcome(task, row, stopped) for task, row in zip(tasks, rows, strict=True)]
 
 
@@ -59,8 +59,9 @@ def _outcome(task: "asyncio.Task[Outcome]", row: Row, stopped: Status | None) ->
     return Outcome.stopped(row.id, stopped)
 
 
-async def _run_row(row: Row, kind: Kind, read_text: ReadText) -> Outcome:
+async def _run_row(row: Row, kind: Kind, read_text: ReadText, prepared: "asyncio.Task[None]") -> Outcome:
     try:
+        await asyncio.shield(prepared)  # a row that is cancelled doesn't cancel what the others wait for
         text = await asyncio.to_thread(read_text, row)
         result, usage = await kind.run(row, text)
     except RowError as error:

@@ -7,8 +7,9 @@ from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest
 from jobs.outcome import Counts, Outcome
-from jobs.shards import CorruptObjectError, encode_part, part_counts
+from jobs.shards import encode_part, part_counts
 from jobs.stores import ObjectStore
+from worker.parts import read_part
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,11 @@ class Settler:
         body = encode_part(manifest.job_id, shard_no, outcomes)
         if self._store.create(layout.part(manifest.job_id, shard_no), body):
             self._note(manifest, shard_no, Counts.of(outcomes))
-        else:
-            self.adopt(manifest, shard_no)
+        elif not self.adopt(manifest, shard_no):
+            self.settle(manifest, shard_no, outcomes)  # what was there was damaged and is out of the way
 
     def adopt(self, manifest: Manifest, shard_no: int) -> bool:
-        """Settle a shard by the part that it has in the store; False if it has none."""
+        """Settle a shard by the part that it has in the store; False if it has none that can be read."""
         if (counts := self._published(manifest, shard_no)) is None:
             return False
         self._note(manifest, shard_no, counts)
@@ -46,15 +47,9 @@ class Settler:
                 self._ledger.settle(manifest.job_id, shard_no, counts)
 
     def _published(self, manifest: Manifest, shard_no: int) -> Counts | None:
-        if (body := self._store.get(layout.part(manifest.job_id, shard_no))) is None:
+        if (body := read_part(self._store, manifest, shard_no)) is None:
             return None
-        counts = part_counts(body, manifest.job_id, shard_no)
-        if counts.rows != manifest.shard_rows[shard_no]:
-            raise CorruptObjectError(
-                f"the part of shard {shard_no} of job {manifest.job_id} has {counts.rows} rows, "
-                f"its shard {manifest.shard_rows[shard_no]}"
-            )
-        return counts
+        return part_counts(body, manifest.job_id, shard_no)
 
     def _note(self, manifest: Manifest, shard_no: int, counts: Counts) -> None:
         # After the put: a crash here leaves a part that the ledger doesn't know, which the reconciler adopts.

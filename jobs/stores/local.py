@@ -133,13 +133,16 @@ class LocalStore:
         size_bytes = 0
         with self._clear_errors(key):
             file = draft.open("xb")
-        with file:
+        try:
             for chunk in chunks:
                 with self._clear_errors(key):
                     size_bytes += file.write(chunk)
             with self._clear_errors(key):
                 file.flush()
                 os.fsync(file.fileno())
+        finally:
+            with self._clear_errors(key):
+                file.close()  # which writes once more what a full disk didn't take
         return size_bytes
 
     @contextmanager

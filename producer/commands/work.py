@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+import redis
 import typer
 
 from jobs.manifest import Priority, ResultFormat
@@ -17,7 +18,7 @@ from producer.commands.compose import compose
 from producer.commands.kinds import KINDS
 from producer.connection import connect, settings_from
 from producer.deadline import parse_deadline
-from producer.errors import JobFailedError
+from producer.errors import JobFailedError, UserError
 from producer.inputs import identity, input_rows
 from producer.run_local import LocalRun, run_local
 from producer.served import promised_model
@@ -66,6 +67,10 @@ def run(
     local = LocalRun(make_order, rows, key, model, out, state or out / ".bydawn")
     try:
         report, results = run_local(local, screen.progress_console())
+    except redis.RedisError as error:
+        raise UserError(
+            f"the run's own Valkey ended ({error}); give the same command again to go on"
+        ) from error
     except KeyboardInterrupt:
         typer.echo("\nbydawn: interrupted; the same command again goes on from here", err=True)
         raise typer.Exit(130) from None

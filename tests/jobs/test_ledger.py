@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.ledger import Ledger
@@ -43,6 +43,7 @@ def test_a_job_that_the_ledger_lost_is_not_half_counted() -> None:
     assert ledger.claim(job.job_id, 10) == []
 
 
+@settings(deadline=None, max_examples=50)  # a script's first call costs more than the others
 @given(
     shards=st.integers(1, 30),
     window=st.integers(1, 8),
@@ -101,3 +102,26 @@ def test_an_ended_job_keeps_its_sums_for_a_while_and_nothing_else() -> None:
     assert progress.state is JobState.SUCCEEDED
     assert not ledger.is_stopped(job.job_id)
     assert all(ledger.client.ttl(key) > 0 for key in ledger.client.keys("*"))
+
+
+def test_a_job_that_the_ledger_lost_stays_unknown_when_it_ends() -> None:
+    ledger, job = _opened(1)
+    ledger.client.flushall()
+    ledger.end(job.job_id, JobState.SUCCEEDED)
+    assert not ledger.knows(job.job_id)
+    assert ledger.progress(job.job_id) is None
+
+
+def test_what_live_workers_tell_is_listed_until_they_leave() -> None:
+    ledger = fake_ledger()
+    ledger.tell_worker("w1", {"worker": "w1", "running_shards": 2}, life_s=10)
+    ledger.tell_worker("w2", {"worker": "w2", "running_shards": 0}, life_s=10)
+    ledger.forget_worker("w2")
+    assert list(ledger.workers()) == [{"worker": "w1", "running_shards": 2}]
+
+
+def test_one_worker_reconciles_at_a_time() -> None:
+    ledger = fake_ledger()
+    assert ledger.hold_reconciler("me", 15)
+    assert ledger.hold_reconciler("me", 15)
+    assert not ledger.hold_reconciler("you", 15)

@@ -13,7 +13,7 @@ def labels(*names: str) -> tuple[Label, ...]:
 
 
 def test_one_label_is_no_choice() -> None:
-    with pytest.raises(ValidationError, match="at least 2 items"):
+    with pytest.raises(ValidationError, match="at least 2 labels"):
         ClassifySpec(labels=labels("only"))
 
 

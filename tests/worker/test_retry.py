@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from engine import EngineError
-from jobs.outcome import Code, RowError
+from jobs.outcome import Code
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError, StoreUnavailable
 from worker.engine_process import EngineDied
@@ -23,7 +23,6 @@ from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decid
         (StoreError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
         (CorruptObjectError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
         (ValueError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
-        (RowError(Code.TOO_LONG, "labels"), Decision.FAIL_ROWS, Decision.FAIL_ROWS, Code.TOO_LONG),
     ],
 )
 def test_each_error_has_its_decision(

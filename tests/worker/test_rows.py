@@ -63,13 +63,22 @@ def test_outcomes_stand_in_the_rows_order_and_a_bad_row_fails_alone() -> None:
 def test_what_is_no_rows_fault_breaks_the_shard_and_stops_its_other_requests(
     text: str, error: type[Exception]
 ) -> None:
-    model, engine = fake_model(_answer)
-    kind = make_kind(GenerateSpec(), model)
+    runs = threading.Event()
+
+    def answer(prompt: str, request: Request) -> "Result | Exception | None":
+        if "hang" in prompt:
+            runs.set()
+        return _answer(prompt, request)
+
+    def read(row: Row) -> str:
+        assert row.text == "hang" or runs.wait(10)
+        return _text(row)
+
+    model, engine = fake_model(answer)
     with pytest.raises(error):
-        asyncio.run(run_rows(rows("hang", text), kind, _text, lambda _: None))
-    assert (
-        all(future.cancelled() for future in engine.futures[:1] if not future.done()) or text == "store away"
-    )
+        asyncio.run(run_rows(rows("hang", text), make_kind(GenerateSpec(), model), read, lambda _: None))
+    assert "hang" in engine.prompts[0]
+    assert engine.futures[0].cancelled()
 
 
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])

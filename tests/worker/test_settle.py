@@ -6,9 +6,11 @@ import pytest
 
 from jobs import layout
 from jobs.outcome import Code, Outcome, Usage
-from jobs.shards import CorruptObjectError, decode_part, encode_part
+from jobs.shards import decode_part, encode_part
 from tests.worker.fakes import Bench, make_job, rows
 from worker.settle import Settler
+
+JOB = "20260101t000000-00000001"
 
 
 def _ok(*ids: str, by: str = "me") -> list[Outcome]:
@@ -61,16 +63,24 @@ def test_sixteen_workers_that_settle_one_shard_leave_one_part_and_one_count(
     assert progress.settled_shards == progress.counts.ok == 1
 
 
-def test_a_part_that_is_not_this_shards_is_never_adopted(bench: Bench, settler: Settler) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"junk", encode_part(JOB, 1, _ok("r1")), encode_part(JOB, 0, _ok("r0", "r9"))],
+    ids=["empty", "junk", "another shard's", "too many rows"],
+)
+def test_a_part_that_cannot_be_this_shards_is_moved_aside_and_the_shard_settled_anew(
+    bench: Bench, settler: Settler, body: bytes
+) -> None:
     manifest = make_job(bench.store, [rows("a"), rows("b", start=1)])
     bench.ledger.open(manifest)
-    bench.store.put(layout.part(manifest.job_id, 0), encode_part(manifest.job_id, 1, _ok("r1")))
-    with pytest.raises(CorruptObjectError, match="shard 1"):
-        settler.adopt(manifest, 0)
-    bench.store.put(layout.part(manifest.job_id, 0), encode_part(manifest.job_id, 0, _ok("r0", "r9")))
-    with pytest.raises(CorruptObjectError, match="2 rows"):
-        settler.adopt(manifest, 0)
-    assert bench.ledger.settled(manifest.job_id) == set()
+    bench.store.put(layout.part(JOB, 0), body)
+    assert settler.adopt(manifest, 0) is False
+    assert bench.ledger.settled(JOB) == set()
+    assert bench.store.get(layout.damaged_part(JOB, 0)) == body
+    bench.store.put(layout.part(JOB, 0), body)
+    settler.settle(manifest, 0, _ok("r0"))
+    assert decode_part(bench.store.get(layout.part(JOB, 0)) or b"", JOB, 0) == _ok("r0")
+    assert bench.ledger.settled(JOB) == {0}
 
 
 def test_a_shard_without_a_part_is_not_adopted(bench: Bench, settler: Settler) -> None:

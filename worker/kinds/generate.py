@@ -1,6 +1,6 @@
 """Generate: a row's prompt, or its chat messages, answered."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -14,7 +14,7 @@ from worker.model import Model, usage_of
 class ChatMessage(BaseModel):
     """One turn of a conversation, as the `messages` of a JSONL row hold them."""
 
-    role: str
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
 
 

@@ -40,7 +40,7 @@ def test_a_folder_is_its_documents_by_their_paths(tmp_path: Path) -> None:
 def test_files_of_other_kinds_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(tmp_path, "a.txt", "b.xlsx", "c.xlsx", "d.png")
     rows_of(tmp_path)
-    assert "among 3 files (2 .xlsx, 1 .png)" in caplog.text
+    assert "ignored 3 that are no documents (2 .xlsx, 1 .png)" in caplog.text
 
 
 def test_an_empty_document_fails_alone(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""Read the parts of a job; what can't be read is moved aside, so that its shard is run again."""
+
+import logging
+
+from jobs import layout
+from jobs.manifest import Manifest
+from jobs.shards import CorruptObjectError, decode_part
+from jobs.stores import ObjectStore
+
+log = logging.getLogger(__name__)
+
+
+def read_part(store: ObjectStore, manifest: Manifest, shard_no: int) -> bytes | None:
+    """A part that holds an outcome for each row of this shard, None if there is none.
+
+    A damaged one would stand in the way of its own repair for ever, since parts are only ever created.
+
+    Raises:
+        NewerFormatError: a newer version wrote it.
+    """
+    key = layout.part(manifest.job_id, shard_no)
+    if (body := store.get(key)) is None:
+        return None
+    try:
+        num_rows = len(decode_part(body, manifest.job_id, shard_no))
+        if num_rows != manifest.shard_rows[shard_no]:
+            raise CorruptObjectError(
+                f"the part has {num_rows} rows, its shard {manifest.shard_rows[shard_no]}"
+            )
+    except CorruptObjectError as error:
+        log.error("action=move_aside job=%s shard=%s error=%s", manifest.job_id, shard_no, error)
+        store.put(layout.damaged_part(manifest.job_id, shard_no), body)
+        store.delete([key])
+        return None
+    return body
