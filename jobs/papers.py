@@ -1,5 +1,6 @@
 """Read a job's papers from the store."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -30,13 +31,7 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
         NewerFormatError: a newer version wrote it.
         CorruptObjectError: it can't be read.
     """
-    try:
-        key = layout.manifest(job_id)
-    except ValueError as error:
-        raise NoSuchJobError(
-            f"{job_id[:80]!r} is not a job's id; `bydawn jobs` lists those there are"
-        ) from error
-    if (manifest := _read(store, key, Manifest)) is None:
+    if (manifest := _read(store, _key(layout.manifest, job_id), Manifest)) is None:
         raise NoSuchJobError(
             f"there is no job {job_id!r} in {store.uri}; `bydawn jobs` lists those there are"
         )
@@ -44,13 +39,22 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
 
 
 def read_report(store: ObjectStore, job_id: str) -> Report | None:
-    """How a job ended, None while it hasn't."""
-    return _read(store, layout.report(job_id), Report)
+    """How a job ended, None while it hasn't. Raises NoSuchJobError for what can't be a job's id."""
+    return _read(store, _key(layout.report, job_id), Report)
 
 
 def read_served_model(store: ObjectStore, alias: str) -> ServedModel | None:
     """What workers of an alias serve, None if none has ever served it on this store."""
     return _read(store, layout.model(alias), ServedModel)
+
+
+def _key(make: Callable[[str], str], job_id: str) -> str:
+    try:
+        return make(job_id)
+    except ValueError as error:
+        raise NoSuchJobError(
+            f"{job_id[:80]!r} is not a job's id; `bydawn jobs` lists those there are"
+        ) from error
 
 
 def _read(store: ObjectStore, key: str, paper: type[PaperT]) -> PaperT | None:

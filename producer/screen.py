@@ -109,18 +109,19 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
 
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:
-    table = Table(box=None)
-    for name in ("job", "kind", "state"):
-        table.add_column(name, no_wrap=True, min_width=24 if name == "job" else None)
-    for name in ("rows", "failed", "stopped", "age"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    # Only the source gives way on a narrow terminal: a job's id must stay whole, to be used.
+    for name, width in (("job", 24), ("kind", 9), ("state", 9)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    for name, width in (("rows", 9), ("not ok", 6), ("age", 6)):
+        table.add_column(name, no_wrap=True, min_width=width, justify="right")
     table.add_column("source", no_wrap=True)
     for job in jobs:
+        counts = job.counts
         age = duration((datetime.now(UTC) - job.created_at).total_seconds())
         state = Text(job.state.value, _STATE_STYLES[job.state])
-        rows = f"{job.counts.rows:,}/{job.rows:,}"
-        failed, stopped = f"{job.counts.failed:,}", f"{job.counts.cancelled + job.counts.expired:,}"
-        table.add_row(job.job_id, job.kind, state, rows, failed, stopped, age, _plain(job.source))
+        rows, not_ok = f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}"
+        table.add_row(job.job_id, job.kind, state, rows, not_ok, age, _plain(job.source))
     output_console().print(table)
 
 

@@ -63,7 +63,13 @@ def jobs(
 ) -> None:
     """The newest jobs of the store."""
     settings = settings_from(store, broker)
-    overviews = list(recent_jobs(connect_store(settings), connect_ledger(settings), limit))
+    objects = connect_store(settings)
+    try:
+        ledger = connect_ledger(settings)
+    except UserError as error:  # the store alone knows all but the progress of running jobs
+        typer.echo(f"bydawn: {error}", err=True)
+        ledger = None
+    overviews = list(recent_jobs(objects, ledger, limit))
     if as_json:
         typer.echo(TypeAdapter(list[JobOverview]).dump_json(overviews, indent=2).decode())
     else:
