@@ -113,7 +113,7 @@ def show_jobs(jobs: Iterable[JobOverview]) -> None:
     # Only the source gives way on a narrow terminal: a job's id must stay whole, to be used.
     for name, width in (("job", 24), ("kind", 9), ("state", 9)):
         table.add_column(name, no_wrap=True, min_width=width)
-    for name, width in (("rows", 9), ("not ok", 6), ("age", 6)):
+    for name, width in (("rows", 7), ("not ok", 6), ("age", 10)):
         table.add_column(name, no_wrap=True, min_width=width, justify="right")
     table.add_column("source", no_wrap=True)
     for job in jobs:
