@@ -5,9 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine.tokenizer import Tokenizer
-
 from engine import ChoiceScores, Completion, Embedding, Request, RequestError, RequestTooLong
+from engine.tokenizer import Tokenizer
 from jobs.outcome import Code, RowError, Usage
 from worker.engine_messages import Result
 
