@@ -46,15 +46,16 @@ def make_app(broker_url: str, alias: str) -> Celery:
 def register(app: Celery, handlers: Handlers) -> None:
     """Bind the messages of `jobs.queues` to their handlers."""
 
-    @app.task(name=queues.SHARD_TASK, shared=False)  # of this application alone
     def run_shard(format: int, job_id: str, shard_no: int) -> None:  # noqa: A002 (the wire's word)
         if _readable(format, job_id):
             handlers.run_shard(job_id, shard_no)
 
-    @app.task(name=queues.FINISH_TASK, shared=False)
     def finish(format: int, job_id: str) -> None:  # noqa: A002
         if _readable(format, job_id):
             handlers.finish(job_id)
+
+    for name, handler in ((queues.SHARD_TASK, run_shard), (queues.FINISH_TASK, finish)):
+        app.task(name=name, shared=False)(handler)  # of this application alone
 
 
 def _readable(message_format: int, job_id: str) -> bool:
