@@ -122,7 +122,10 @@ class Ledger:
         return {int(shard_no) for shard_no in cast("set[str]", self.client.smembers(_settled(job_id)))}
 
     def report_progress(self, job_id: str, shard_no: int, counts: Counts) -> None:
-        self.client.hset(_progress(job_id), str(shard_no), counts.model_dump_json())
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hset(_progress(job_id), str(shard_no), counts.model_dump_json())
+            pipe.expire(_progress(job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
+            pipe.execute()
 
     def forget_progress(self, job_id: str, shard_no: int) -> None:
         self.client.hdel(_progress(job_id), str(shard_no))
