@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import redis
 import typer
 
-from jobs.manifest import Priority, ResultFormat
+from jobs.manifest import Priority, Report, ResultFormat
 from jobs.readers import InputRow
 from jobs.settings import DEFAULT_MODEL
 from jobs.spec import Spec
@@ -65,15 +66,7 @@ def run(
         )
 
     local = LocalRun(make_order, rows, key, model, out, state or out / ".bydawn")
-    try:
-        report, results = run_local(local, screen.progress_console())
-    except redis.RedisError as error:
-        raise UserError(
-            f"the run's own Valkey ended ({error}); give the same command again to go on"
-        ) from error
-    except KeyboardInterrupt:
-        typer.echo("\nbydawn: interrupted; the same command again goes on from here", err=True)
-        raise typer.Exit(130) from None
+    report, results = _run_to_its_end(local)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -81,6 +74,18 @@ def run(
         screen.show_first_results(spec.kind, results)
     if not report.succeeded:
         raise JobFailedError
+
+
+def _run_to_its_end(local: LocalRun) -> tuple[Report, Path]:
+    try:
+        return run_local(local, screen.progress_console())
+    except redis.RedisError as error:
+        raise UserError(
+            f"the run's own Valkey ended ({error}); give the same command again to go on"
+        ) from error
+    except KeyboardInterrupt:
+        typer.echo("\nbydawn: interrupted; the same command again goes on from here", err=True)
+        raise typer.Exit(130) from None
 
 
 def submit(
