@@ -11,12 +11,13 @@ from pydantic import JsonValue
 from jobs import layout
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
+from jobs.outcome import Code
 from jobs.papers import NoSuchJobError, read_manifest
 from jobs.readers import InputRow
 from jobs.shards import encode_shard
 from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
-from jobs.stores.source import read_source
+from jobs.stores.source import SourceRef, read_source
 from producer.connection import Connection
 from producer.errors import UserError
 
@@ -139,18 +140,33 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Inp
 
 
 def _stored_row(store: ObjectStore, order: Order, job_id: str, row_no: int, row: InputRow) -> Row:
-    document = None
-    if row.document is not None:
-        name = row.id
-        if row.document.uri.startswith("s3://"):
-            document = DocumentRef(name=name, uri=row.document.uri, version=row.document.version)
-        else:
-            key = layout.source(job_id, row_no)
-            store.put(key, read_source(row.document.uri, row.document.version))
-            document = DocumentRef(name=name, key=key)
-    return Row(
-        id=row.id, text=row.text, document=document, columns=_kept_columns(order, row), error=row.error
-    )
+    columns = _kept_columns(order, row)
+    if not _can_be_read_again(columns):
+        return Row(id=row.id, error=Code.BAD_REQUEST)
+    document = None if row.document is None else _stored_document(store, job_id, row_no, row.id, row.document)
+    return Row(id=row.id, text=row.text, document=document, columns=columns, error=row.error)
+
+
+def _stored_document(
+    store: ObjectStore, job_id: str, row_no: int, name: str, document: SourceRef
+) -> DocumentRef:
+    """A local document is copied, one in a bucket pinned to its version."""
+    if document.uri.startswith("s3://"):
+        return DocumentRef(name=name, uri=document.uri, version=document.version)
+    key = layout.source(job_id, row_no)
+    store.put(key, read_source(document.uri, document.version))
+    return DocumentRef(name=name, key=key)
+
+
+def _can_be_read_again(columns: dict[str, JsonValue]) -> bool:
+    """JSON can be nested deeper than its reader goes; such a row must not cost its neighbours."""
+    if not columns:
+        return True
+    try:
+        Row.model_validate_json(Row(id="", columns=columns).model_dump_json())
+    except ValueError:
+        return False
+    return True
 
 
 def _kept_columns(order: Order, row: InputRow) -> dict[str, JsonValue]:

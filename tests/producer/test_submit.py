@@ -1,0 +1,117 @@
+"""A submission makes a whole job or none, and a key stands for one job whoever races for it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jobs import layout
+from jobs.manifest import Model, ResultFormat
+from jobs.outcome import Code
+from jobs.papers import read_manifest
+from jobs.readers import InputError, InputRow
+from jobs.shards import decode_shard
+from jobs.spec import GenerateSpec
+from producer.connection import Connection
+from producer.errors import UserError
+from producer.submit import Order, submit
+from tests.worker.fakes import Bench
+
+
+def _rows(count: int, **more: Any) -> Iterator[InputRow]:
+    return (InputRow(id=f"r{n}", where=f"in:{n}", text="t", **more) for n in range(count))
+
+
+def _order(**more: Any) -> Order:
+    given = {"spec": GenerateSpec(), "source": "in", "model": Model(alias="tiny", fingerprint="f"), **more}
+    return Order(**given)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def connection(bench: Bench) -> Connection:
+    return Connection(bench.store, bench.ledger, bench.dispatcher())
+
+
+def test_a_job_is_whole_open_and_queued(bench: Bench, connection: Connection) -> None:
+    job_id = submit(connection, _order(shard_rows=2), _rows(5))
+    manifest = read_manifest(bench.store, job_id)
+    assert manifest.shard_rows == (2, 2, 1)
+    assert bench.store.exists(layout.open_marker(job_id))
+    assert bench.outbox.task_ids == [f"{job_id}/0", f"{job_id}/1"]
+
+
+def test_a_submission_that_fails_on_its_way_leaves_nothing(bench: Bench, connection: Connection) -> None:
+    def broken() -> Iterator[InputRow]:
+        yield from _rows(5)
+        raise InputError("in:5", "a broken line")
+
+    with pytest.raises(InputError):
+        submit(connection, _order(shard_rows=2, idempotency_key="k"), broken())
+    assert list(bench.store.list("")) == []
+    assert submit(connection, _order(idempotency_key="k"), _rows(1)), "the key is free again"
+
+
+def test_of_two_submissions_that_race_for_a_key_the_second_gives_way_and_harms_nothing(
+    bench: Bench, connection: Connection
+) -> None:
+    winners: list[str] = []
+
+    def overtaken() -> Iterator[InputRow]:
+        yield from _rows(3)
+        winners.append(submit(connection, _order(idempotency_key="k"), _rows(4)))
+
+    assert [submit(connection, _order(idempotency_key="k"), overtaken())] == winners
+    assert read_manifest(bench.store, winners[0]).num_rows == 4
+    assert list(bench.store.folders(layout.JOBS_PREFIX)) == winners
+
+
+def test_a_submission_that_is_broken_off_does_not_touch_the_job_that_has_the_key(
+    bench: Bench, connection: Connection
+) -> None:
+    winners: list[str] = []
+
+    def broken_off() -> Iterator[InputRow]:
+        yield from _rows(3)
+        winners.append(submit(connection, _order(idempotency_key="k"), _rows(4)))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        submit(connection, _order(idempotency_key="k"), broken_off())
+    assert read_manifest(bench.store, winners[0]).num_rows == 4
+    assert submit(connection, _order(idempotency_key="k"), _rows(9)) == winners[0]
+
+
+def test_a_key_that_stands_for_another_job_is_refused(connection: Connection) -> None:
+    job_id = submit(connection, _order(idempotency_key="k"), _rows(1))
+    with pytest.raises(UserError, match=job_id):
+        submit(connection, _order(idempotency_key="k", spec=GenerateSpec(max_tokens=7)), _rows(1))
+
+
+@pytest.mark.parametrize("depth", [210, 250, 400])
+def test_a_row_nested_too_deep_to_be_read_again_fails_alone(
+    depth: int, bench: Bench, connection: Connection
+) -> None:
+    deep: Any = "x"
+    for _ in range(depth):
+        deep = [deep]
+    odd = InputRow(id="odd", where="in:9", text="t", columns={"messages": deep})
+    job_id = submit(connection, _order(), iter([*_rows(1), odd]))
+    body = bench.store.get(layout.shard(job_id, 0)) or b""
+    assert [(row.id, row.error) for row in decode_shard(body, job_id, 0)] == [
+        ("r0", None),
+        ("odd", Code.BAD_REQUEST),
+    ]
+
+
+def test_columns_are_kept_only_where_the_results_are_joined_to_them(
+    bench: Bench, connection: Connection
+) -> None:
+    for result_format, kept in ((ResultFormat.JSONL, {}), (ResultFormat.CSV, {"a": "b"})):
+        job_id = submit(connection, _order(result_format=result_format), _rows(1, columns={"a": "b"}))
+        (row,) = decode_shard(bench.store.get(layout.shard(job_id, 0)) or b"", job_id, 0)
+        assert row.columns == kept
