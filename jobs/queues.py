@@ -7,7 +7,7 @@ again), and a second copy does no harm (a shard has one lease and one part).
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 
@@ -38,6 +38,21 @@ class Message:
 
 
 Send = Callable[[Message], None]
+
+
+class SendsTasks(Protocol):
+    """What of a Celery application is needed here."""
+
+    def send_task(self, name: str, *, kwargs: dict[str, int | str], task_id: str, queue: str) -> object: ...
+
+
+def sender(app: SendsTasks) -> Send:
+    """How an application puts our messages on their queues."""
+
+    def send(message: Message) -> None:
+        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+
+    return send
 
 
 def shard_message(job_id: str, shard_no: int, queue: str) -> Message:

@@ -27,7 +27,7 @@ class Connection:
 def connect(settings: Settings) -> Connection:
     """Check that both services answer; raises UserError with the remedy."""
     store, ledger = connect_store(settings), connect_ledger(settings)
-    return Connection(store, ledger, Dispatcher(ledger, _make_sender(settings)))
+    return Connection(store, ledger, Dispatcher(ledger, queues.sender(_make_app(settings))))
 
 
 def connect_store(settings: Settings) -> ObjectStore:
@@ -56,14 +56,10 @@ def connect_ledger(settings: Settings) -> Ledger:
     return Ledger(client)
 
 
-def _make_sender(settings: Settings) -> queues.Send:
+def _make_app(settings: Settings) -> Celery:
     app = Celery("bydawn", set_as_current=False)
     app.conf.update(queues.celery_options(settings.broker_url.get_secret_value()))
-
-    def send(message: queues.Message) -> None:
-        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
-
-    return send
+    return app
 
 
 def _without_secret(url: str) -> str:

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from engine import ModelError
 from jobs.ledger import Ledger
+from jobs.queues import sender
 from jobs.stores import ObjectStore, StoreError, open_store
 from worker import bootstrap
-from worker.app import make_app, make_sender, register, worker_arguments
+from worker.app import make_app, register, worker_arguments
 from worker.engine_process import EngineProcess
 from worker.settings import WorkerSettings
 
@@ -46,7 +47,7 @@ def _connect(settings: WorkerSettings) -> tuple[ObjectStore, Ledger]:
 def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine: EngineProcess) -> None:
     app = make_app(settings.broker_url.get_secret_value(), settings.served_alias)
     model = bootstrap.load_model(settings, engine)
-    worker = bootstrap.build(settings, store, ledger, make_sender(app), model)
+    worker = bootstrap.build(settings, store, ledger, sender(app), model)
     register(app, worker)
     bootstrap.publish_model(store, model, settings.model)
     worker.start()
@@ -59,9 +60,8 @@ def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("pypdf").setLevel(
-        logging.ERROR
-    )  # it warns of every odd file, and reads it all the same
+    # pypdf warns of every odd file, and reads it all the same.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
     # Celery warns of workers that run as root because its messages might be pickles. Ours are JSON only.
     warnings.simplefilter("ignore", SecurityWarning)
 

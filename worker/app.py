@@ -19,18 +19,10 @@ class Handlers(Protocol):
     def finish(self, job_id: str) -> None: ...
 
 
-def make_sender(app: Celery) -> queues.Send:
-    def send(message: queues.Message) -> None:
-        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
-
-    return send
-
-
 def make_app(broker_url: str, alias: str) -> Celery:
     app = Celery("bydawn", set_as_current=False)
     app.conf.update(queues.celery_options(broker_url))
     app.conf.update(
-        task_queues=None,
         task_acks_late=True,
         task_default_queue=queues.queue_names(alias)[0],
         worker_prefetch_multiplier=1,

@@ -11,11 +11,13 @@ from jobs.ledger import Ledger
 from jobs.manifest import ServedModel
 from jobs.queues import Send
 from jobs.stores import ObjectStore
+from worker import announce
 from worker.announce import Announcer
 from worker.engine_process import EngineProcess
 from worker.finish import Finisher
 from worker.leases import Leases
 from worker.model import Model
+from worker.periodic import Periodic
 from worker.reconcile import Reconciler
 from worker.run_shard import ShardRunner
 from worker.settings import WorkerSettings
@@ -46,20 +48,19 @@ class Worker:
     """All that runs beside Celery's own threads."""
 
     ledger: Ledger
-    leases: Leases
     announcer: Announcer
-    reconciler: Reconciler
     runner: ShardRunner
     finisher: Finisher
+    periodics: tuple[Periodic, ...]
 
     def start(self) -> None:
-        for part in (self.leases, self.announcer, self.reconciler):
-            part.start()
+        for periodic in self.periodics:
+            periodic.start()
 
     def close(self) -> None:
-        # Leases last: what still runs must stay ours.
-        for part in (self.reconciler, self.announcer, self.leases):
-            part.close()
+        for periodic in self.periodics:
+            periodic.close()
+        self.announcer.forget()
 
     def run_shard(self, job_id: str, shard_no: int) -> None:
         self.runner.run(job_id, shard_no)
@@ -79,15 +80,20 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
     leases = Leases(ledger, settings.worker_id, settings.lease_life_s)
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
     settler = Settler(store, ledger, dispatcher)
+    announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
+    interval_s = settings.reconcile_interval_s
+    reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
     return Worker(
         ledger=ledger,
-        leases=leases,
-        announcer=Announcer(ledger, settings.worker_id, settings.served_alias, leases),
-        reconciler=Reconciler(
-            store, ledger, dispatcher, settler, settings.worker_id, settings.reconcile_interval_s
-        ),
+        announcer=announcer,
         runner=ShardRunner(store, ledger, leases, settler, model),
         finisher=Finisher(store, ledger, leases),
+        periodics=(
+            Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
+            Periodic("announce", announce.INTERVAL_S, announcer.tell),
+            # Closed last: what still runs must stay ours.
+            Periodic("renew_leases", leases.renew_interval_s, leases.renew),
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which shards this process runs, and the thread that keeps their leases alive."""
+"""Which shards this process runs, and their leases."""
 
 import logging
 import threading
@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 class Leases:
     """The worker's own table of running units: shards by number, and "finish".
 
-    A lease lives `life_s` and is renewed every third of that for as long as this process lives, so that
-    a killed worker's shards are free `life_s` later, and a long shard stays ours.
+    A lease lives `life_s` and is renewed every `renew_interval_s` for as long as this process lives, so
+    that a killed worker's shards are free `life_s` later, and a long shard stays ours.
     """
 
     def __init__(self, ledger: Ledger, worker_id: str, life_s: int) -> None:
@@ -23,15 +23,10 @@ class Leases:
         self._life_s = life_s
         self._held: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._renew_for_life, name="leases", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
+    @property
+    def renew_interval_s(self) -> float:
+        return self._life_s / 3
 
     @property
     def num_held(self) -> int:
@@ -54,17 +49,12 @@ class Leases:
             log.warning("action=release_lease job=%s unit=%s error=%s", job_id, unit, error)
 
     def renew(self) -> None:
-        """Renew every held lease, once."""
+        """Renew every held lease, once.
+
+        One may lapse while Redis is away; the conditional put of the part still decides.
+        """
         with self._lock:
             held = list(self._held)
         for job_id, unit in held:
             if not self._ledger.hold(job_id, unit, self._owner, self._life_s):
                 log.warning("action=lease_lost job=%s unit=%s", job_id, unit)
-
-    def _renew_for_life(self) -> None:
-        while not self._closed.wait(self._life_s / 3):
-            try:
-                self.renew()
-            except redis.RedisError as error:
-                # The lease may lapse while Redis is away; the conditional put of the part still decides.
-                log.warning("action=renew_leases error=%s", error)

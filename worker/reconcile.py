@@ -1,7 +1,6 @@
 """Reconcile: one worker looks at all open jobs and sends again what nobody runs and nobody queues."""
 
 import logging
-import threading
 
 import redis
 
@@ -10,7 +9,7 @@ from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority
 from jobs.papers import read_manifest, read_report
-from jobs.stores import ObjectStore, StoreError, StoreUnavailable
+from jobs.stores import ObjectStore, StoreUnavailable
 from worker.settle import Settler
 
 log = logging.getLogger(__name__)
@@ -35,29 +34,15 @@ class Reconciler:
         self._dispatcher = dispatcher
         self._settler = settler
         self._worker_id = worker_id
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         # Seen without a lease and a message in the last pass. A message that was taken a moment ago has
         # neither for an instant, so only what is seen twice counts as lost.
         self._suspects: set[str] = set()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run_for_life, name="reconciler", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
-
-    def _run_for_life(self) -> None:
-        while not self._closed.wait(self._interval_s):
-            try:
-                if self._ledger.hold_reconciler(self._worker_id, life_s=max(2, round(self._interval_s * 3))):
-                    self.reconcile_all()
-            except (redis.RedisError, StoreError) as error:
-                log.warning("action=reconcile error=%s", error)
-            except Exception:
-                log.exception("action=reconcile")
+    def reconcile_if_leader(self) -> None:
+        """One pass, unless another worker does them."""
+        if self._ledger.hold_reconciler(self._worker_id, life_s=max(2, round(self.interval_s * 3))):
+            self.reconcile_all()
 
     def reconcile_all(self) -> None:
         """One pass over all open jobs."""

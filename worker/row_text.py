@@ -32,7 +32,7 @@ def _document_text(document: DocumentRef, store: ObjectStore) -> str:
     try:
         return parse_document(document.name, _document_bytes(document, store)).text
     except DocumentError as error:
-        raise RowError(Code(error.code), str(error)) from error
+        raise RowError(error.code, str(error)) from error
 
 
 def _document_bytes(document: DocumentRef, store: ObjectStore) -> bytes:

@@ -1,0 +1,41 @@
+"""Something that a worker does every few seconds, for as long as it lives."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import redis
+
+from jobs.stores import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class Periodic:
+    """Calls `act` at once and then every `interval_s`, from a thread of its own, whatever it raises."""
+
+    def __init__(self, name: str, interval_s: float, act: Callable[[], None]) -> None:
+        self._name = name
+        self._interval_s = interval_s
+        self._act = act
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._act_for_life, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it, and wait for the call that is under way."""
+        self._closed.set()
+        self._thread.join()
+
+    def _act_for_life(self) -> None:
+        while True:
+            try:
+                self._act()
+            except (redis.RedisError, StoreError) as error:
+                log.warning("action=%s error=%s", self._name, error)  # it is away; the next call may find it
+            except Exception:
+                log.exception("action=%s", self._name)
+            if self._closed.wait(self._interval_s):
+                return
