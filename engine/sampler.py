@@ -20,8 +20,7 @@ def sample(logits: torch.Tensor, sequences: Seq[Sequence]) -> list[Sampled]:
     for row, sequence in enumerate(sequences):
         if not _is_plain(sampling := _generation(sequence).sampling):
             scores = _penalize(logits[row], sequence.token_ids, sampling.repetition_penalty)
-            output = sequence.token_ids[sequence.num_prompt_tokens :]
-            scores = _discount(scores, output, sampling.frequency_penalty)
+            scores = _discount(scores, sequence.output_token_ids, sampling.frequency_penalty)
             token_ids[row] = _choose(scores, sampling, _generation(sequence).seed, len(sequence.token_ids))
     return [
         Sampled(token_id, _logprob(row, token_id) if _generation(sequence).sampling.logprobs else None)

@@ -1,1 +1,1 @@
-"""Everything that asks for work and looks at it: the `bydawn` command and the Python client."""
+"""Everything that asks for work and looks at it: the `bydawn` command and what it stands on."""

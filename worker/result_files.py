@@ -5,7 +5,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import IO
 
 import pyarrow as pa
@@ -158,7 +158,7 @@ def _parquet_chunks(schema: pa.Schema, records: Iterator[Record]) -> Iterator[by
 
 def _write_parquet(schema: pa.Schema, records: Iterator[Record], file: IO[bytes]) -> None:
     with pq.ParquetWriter(file, schema) as writer:
-        for batch in _batches(records, _ROW_GROUP_ROWS):
+        while batch := list(islice(records, _ROW_GROUP_ROWS)):
             columns = {field.name: [_value(record, field) for record in batch] for field in schema}
             writer.write_table(pa.table(columns, schema=schema))
 
@@ -166,14 +166,3 @@ def _write_parquet(schema: pa.Schema, records: Iterator[Record], file: IO[bytes]
 def _value(record: Record, field: pa.Field) -> JsonValue:
     value = record.get(field.name)
     return value if value is None or field.type != pa.string() else str(_cell(value))
-
-
-def _batches(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

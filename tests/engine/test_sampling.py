@@ -59,6 +59,20 @@ def test_a_repetition_penalty_weakens_what_prompt_and_output_hold() -> None:
     assert draw(Sampling(repetition_penalty=2.0), torch.tensor([-1.0, -1.5])) == 1
 
 
+def test_a_frequency_penalty_counts_how_often_the_output_alone_holds_a_token() -> None:
+    def next_token(penalty: float, output: list[int]) -> int:
+        work = Generation(Sampling(frequency_penalty=penalty), frozenset(), seed=0, stream=None)
+        sequence = Sequence([0, 0, 0, 0], work)
+        sequence.token_ids += output
+        return sample(LOGITS[None], [sequence])[0].token_id
+
+    assert next_token(9.0, []) == 0, "the prompt doesn't count"
+    assert next_token(0.6, [0]) == 0
+    assert next_token(0.6, [0, 0]) == 1
+    assert next_token(0.6, [0, 0, 0, 1, 1]) == 0, "both pay for what they took"
+    assert next_token(0.6, [0, 0, 0, 0, 1, 1, 1]) == 2
+
+
 def test_a_penalty_leaves_the_next_rows_logits_alone() -> None:
     logits = LOGITS.clone()
     draw(Sampling(repetition_penalty=5.0), logits)

@@ -87,15 +87,3 @@ def test_a_stopped_job_keeps_what_is_done_and_cancels_the_rest_in_the_engine(sta
     assert [each.status for each in outcomes] == [Status.OK, status, Status.OK]
     hanging = next(f for f, prompt in zip(engine.futures, engine.prompts, strict=True) if "hang" in prompt)
     assert hanging.cancelled()
-
-
-def test_the_watch_does_not_hold_up_the_rows() -> None:
-    model, _ = fake_model(_answer)
-    looks = threading.Semaphore(0)
-
-    def look(_counts: Counts) -> None:
-        looks.release()
-
-    outcomes = asyncio.run(run_rows(rows("a"), make_kind(GenerateSpec(), model), _text, look))
-    assert outcomes[0].status is Status.OK
-    assert looks.acquire(blocking=False)
