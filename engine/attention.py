@@ -1,13 +1,17 @@
 """Attention over paged KV, as a function that transformers' models call in each layer."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from engine.soft_cap import soft_capped_attention
 from engine.step_plan import ChunkSpan, DecodeSpan, FreshSpan, StepPlan
 
 ATTENTION_NAME = "bydawn_paged"
+Attend = Callable[..., torch.Tensor]  # scaled_dot_product_attention, or one that takes the same arguments
 
 
 def paged_attention(
@@ -20,6 +24,7 @@ def paged_attention(
     scaling: float,
     plan: StepPlan,
     sliding_window: int | None = None,
+    softcap: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Write a layer's new KV, then attend to all of it through the block tables.
@@ -30,6 +35,7 @@ def paged_attention(
     """
     assert attention_mask is None, "masks are the plan's business"
     layer: Any = module.layer_idx
+    attend = _attend_with(softcap)
     queries, keys, values = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     plan.kv_cache.write(layer, plan.slots, keys, values)
     output = torch.empty_like(queries, memory_format=torch.contiguous_format)
@@ -38,16 +44,24 @@ def paged_attention(
         match span:
             case DecodeSpan(block_ids=block_ids, mask=mask):
                 kv = plan.gather(layer, block_ids)
-                output[rows] = _attend_decode(queries[rows], kv, mask, scaling)
+                output[rows] = _attend_decode(queries[rows], kv, mask, scaling, attend)
             case ChunkSpan(block_ids=block_ids, mask=mask):
                 kv = plan.gather(layer, block_ids)[: mask.shape[-1]]
-                output[rows] = _attend_chunk(queries[rows], kv[:, 0], kv[:, 1], mask, scaling)
+                output[rows] = _attend_chunk(queries[rows], kv[:, 0], kv[:, 1], mask, scaling, attend)
             case FreshSpan():
-                output[rows] = _attend_chunk(queries[rows], keys[rows], values[rows], None, scaling)
+                output[rows] = _attend_chunk(queries[rows], keys[rows], values[rows], None, scaling, attend)
     return output[None], None
 
 
-def _attend_decode(query: torch.Tensor, kv: torch.Tensor, mask: torch.Tensor, scaling: float) -> torch.Tensor:
+def _attend_with(softcap: float | None) -> Attend:
+    if softcap is None:
+        return scaled_dot_product_attention
+    return partial(soft_capped_attention, softcap=softcap)
+
+
+def _attend_decode(
+    query: torch.Tensor, kv: torch.Tensor, mask: torch.Tensor, scaling: float, attend: Attend
+) -> torch.Tensor:
     """One query a sequence: query [batch, num_heads, head_dim], kv [batch * keys, 2, num_kv_heads, head_dim].
 
     The heads that share a KV head become its queries, so that KV is not repeated.
@@ -55,16 +69,21 @@ def _attend_decode(query: torch.Tensor, kv: torch.Tensor, mask: torch.Tensor, sc
     batch, num_heads, head_dim = query.shape
     key, value = kv.view(batch, -1, *kv.shape[1:]).permute(2, 0, 3, 1, 4)
     grouped = query.reshape(batch, key.shape[1], -1, head_dim)
-    attended = scaled_dot_product_attention(grouped, key, value, attn_mask=mask, scale=scaling)
+    attended = attend(grouped, key, value, attn_mask=mask, scale=scaling)
     return attended.reshape(batch, num_heads, head_dim)
 
 
 def _attend_chunk(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scaling: float
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    scaling: float,
+    attend: Attend,
 ) -> torch.Tensor:
     """One sequence: all [tokens, heads, head_dim], mask [queries, keys] or None for causal."""
     q, k, v = (tensor.transpose(0, 1)[None] for tensor in (query, key, value))
-    attended = scaled_dot_product_attention(
+    attended = attend(
         q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=q.shape[1] != k.shape[1]
     )
     return attended[0].transpose(0, 1)
