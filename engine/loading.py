@@ -9,15 +9,14 @@ from transformers.utils import logging
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig
 from engine.errors import ModelError
+from engine.families import problems
 from engine.kv_cache import KVShape
 from engine.models import ResolvedModel
 from engine.packed_linear import pack_linears
 
-# Families whose output was compared with transformers' own. Another one may do more in its attention or after
-# its head (soft caps, sinks, scales) than is done here, and would be wrong in silence.
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-# Their frequencies depend on the longest text in the batch: a row's output would depend on its neighbours.
-BATCH_DEPENDENT_ROPE = ("dynamic", "longrope")
+# One product for each expert's rows. Of transformers' other ways, "batched_mm" copies an expert's weights for
+# every row, and the loop of "eager" waits for the device at every expert.
+EXPERTS = "grouped_mm"
 
 
 def pick_device(config: EngineConfig) -> torch.device:
@@ -47,6 +46,7 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
             config=config,
             dtype=dtype,
             attn_implementation=ATTENTION_NAME,
+            **_experts_options(config),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
@@ -65,19 +65,13 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
 
 
 def _check_supported(name: str, config: Any) -> None:
-    if config.model_type not in FAMILIES:
-        raise ModelError(
-            f"{name!r} is a {config.model_type} model; the engine runs the decoder-only families "
-            f"{', '.join(FAMILIES)}"
-        )
-    if quantization := getattr(config, "quantization_config", None):
-        raise ModelError(f"{name!r} has quantized weights ({quantization}): give unquantized or GGUF ones")
-    rope_type = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    if rope_type in BATCH_DEPENDENT_ROPE:
-        raise ModelError(
-            f"{name!r} uses {rope_type!r} rotary embeddings, under which a text's output depends on the "
-            "others in its batch; set another rope_type in its config.json"
-        )
+    if problem := next(problems(config), None):
+        raise ModelError(f"{name!r} {problem}")
+
+
+def _experts_options(config: Any) -> dict[str, str]:
+    """transformers refuses the argument for a model without experts."""
+    return {"experts_implementation": EXPERTS} if hasattr(config, "num_experts_per_tok") else {}
 
 
 def kv_shape(model: Any, dtype: torch.dtype) -> KVShape:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from engine.heads import Head
 from engine.kv_cache import KVCache
 from engine.layer_tap import run_tapped
 from engine.sampler import sample
@@ -39,7 +40,7 @@ class ModelRunner:
 
     def __init__(self, model: Any, kv_cache: KVCache, dtype: torch.dtype, device: torch.device) -> None:
         self._decoder = model.base_model
-        self._lm_head = model.lm_head
+        self._head = Head(model)
         self._num_layers = model.config.num_hidden_layers
         self._kv_cache = kv_cache
         self._dtype = dtype
@@ -88,8 +89,7 @@ class ModelRunner:
     def _logits(self, hidden: torch.Tensor, rows: Seq[int]) -> torch.Tensor:
         """[len(rows), vocab_size] float32."""
         picked = hidden.index_select(0, torch.tensor(rows, device=self._device))
-        logits: torch.Tensor = self._lm_head(picked)
-        return logits.float()
+        return self._head.logits(picked)
 
     def _sample(
         self, placed: list[PlacedChunk], hidden: torch.Tensor | None, results: list[ChunkResult]

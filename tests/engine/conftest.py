@@ -2,29 +2,39 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from engine import Engine, EngineClosed, EngineConfig
-from tests.engine.tiny import FAMILIES, Reference, kv_bytes_per_token, save_model
+from tests.engine.tiny import Reference, kv_bytes_per_token, save_model
 
 BLOCK_TOKENS = 4
 ModelFolder = Callable[[str], Path]
 MakeEngine = Callable[..., Engine]
 
 
+class References(dict[str, Reference]):
+    """Models as transformers runs them, by family, loaded when they are first asked for."""
+
+    def __init__(self, model_folder: ModelFolder) -> None:
+        self._model_folder = model_folder
+
+    def __missing__(self, family: str) -> Reference:
+        return self.setdefault(family, Reference(self._model_folder(family)))
+
+
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
-    """The folder of a tiny model of a family."""
-    folders = {family: save_model(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
-    return folders.__getitem__
+    """The folder of a tiny model of a family, made when it is first asked for."""
+    return cache(lambda family: save_model(family, tmp_path_factory.mktemp(family)))
 
 
 @pytest.fixture(scope="session")
-def references(model_folder: ModelFolder) -> dict[str, Reference]:
+def references(model_folder: ModelFolder) -> References:
     """The same models as transformers runs them."""
-    return {family: Reference(model_folder(family)) for family in FAMILIES}
+    return References(model_folder)
 
 
 @pytest.fixture

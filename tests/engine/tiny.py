@@ -1,6 +1,7 @@
 """Tiny models with random weights, one per family, and transformers' own answers to compare with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,23 @@ from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GraniteConfig,
     LlamaConfig,
     MistralConfig,
+    MixtralConfig,
+    Olmo2Config,
+    Phi3Config,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen3Config,
+    Qwen3MoeConfig,
+    SmolLM3Config,
 )
 
 WINDOW = 24  # tokens that the sliding layers look back
 MAX_LEN = 384
-FAMILIES = ("llama", "qwen2", "qwen3", "mistral")
 CORPUS = ("the quick brown fox jumps over the lazy dog", "a ticket about billing, a bug in the account page")
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ eos_token }}"
@@ -41,7 +49,8 @@ def save_tokenizer(folder: Path) -> None:
 
 
 def _config(family: str, vocab_size: int) -> Any:
-    common = {
+    """What is special about a family acts: windows are shorter than prompts, caps bend, scales are not 1."""
+    common: dict[str, Any] = {
         "vocab_size": vocab_size,
         "hidden_size": 48,
         "intermediate_size": 64,
@@ -55,17 +64,105 @@ def _config(family: str, vocab_size: int) -> Any:
         "initializer_range": 0.3,
         "tie_word_embeddings": False,
     }
-    sliding = {"use_sliding_window": True, "sliding_window": WINDOW, "max_window_layers": 1}
-    match family:
-        case "llama":
-            return LlamaConfig(**common)
-        case "mistral":
-            return MistralConfig(**common, sliding_window=WINDOW)
-        case "qwen2":  # its first layer sees everything, the others a window
-            return Qwen2Config(**common, **sliding)
-        case "qwen3":
-            return Qwen3Config(**common, head_dim=16)
-    raise AssertionError(family)
+    return CONFIGS[family](common)
+
+
+def _llama(common: dict[str, Any]) -> Any:
+    return LlamaConfig(**common)
+
+
+def _qwen2(common: dict[str, Any]) -> Any:
+    """Its first layer sees everything, the others a window."""
+    return Qwen2Config(**common, use_sliding_window=True, sliding_window=WINDOW, max_window_layers=1)
+
+
+def _qwen3(common: dict[str, Any]) -> Any:
+    return Qwen3Config(**common, head_dim=16)
+
+
+def _mistral(common: dict[str, Any]) -> Any:
+    return MistralConfig(**common, sliding_window=WINDOW)
+
+
+def _gemma2(common: dict[str, Any]) -> Any:
+    """Local and global layers in turn, both caps well within the scores and logits; tied."""
+    return Gemma2Config(
+        **common | {"tie_word_embeddings": True},
+        head_dim=16,
+        query_pre_attn_scalar=16,
+        sliding_window=WINDOW,
+        attn_logit_softcapping=3.0,
+        final_logit_softcapping=4.0,
+    )
+
+
+def _gemma3_text(common: dict[str, Any]) -> Any:
+    """Local and global layers with a rope each."""
+    local, whole = "sliding_attention", "full_attention"
+    return Gemma3TextConfig(
+        **common,
+        head_dim=16,
+        query_pre_attn_scalar=4,
+        sliding_window=WINDOW,
+        layer_types=[local, whole, local],
+        final_logit_softcapping=5.0,
+        rope_parameters={
+            local: {"rope_type": "default", "rope_theta": 100.0},
+            whole: {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0},
+        },
+    )
+
+
+def _granite(common: dict[str, Any]) -> Any:
+    return GraniteConfig(
+        **common | {"tie_word_embeddings": True},
+        embedding_multiplier=6.0,
+        residual_multiplier=0.6,
+        attention_multiplier=0.2,
+        logits_scaling=3.0,
+    )
+
+
+def _mixtral(common: dict[str, Any]) -> Any:
+    return MixtralConfig(**common, num_local_experts=4, num_experts_per_tok=2, sliding_window=WINDOW)
+
+
+def _olmo2(common: dict[str, Any]) -> Any:
+    return Olmo2Config(**common)
+
+
+def _phi3(common: dict[str, Any]) -> Any:
+    """Half of each head turns."""
+    rope = {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}
+    return Phi3Config(**common, rope_parameters=rope, sliding_window=WINDOW)
+
+
+def _qwen3_moe(common: dict[str, Any]) -> Any:
+    """A dense layer between two of experts."""
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    return Qwen3MoeConfig(**common, **experts, head_dim=16, mlp_only_layers=[1], norm_topk_prob=True)
+
+
+def _smollm3(common: dict[str, Any]) -> Any:
+    """Its second layer knows no positions."""
+    return SmolLM3Config(**common, no_rope_layers=[1, 0, 1])
+
+
+CONFIGS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "llama": _llama,
+    "qwen2": _qwen2,
+    "qwen3": _qwen3,
+    "mistral": _mistral,
+    "gemma2": _gemma2,
+    "gemma3_text": _gemma3_text,
+    "granite": _granite,
+    "mixtral": _mixtral,
+    "olmo2": _olmo2,
+    "phi3": _phi3,
+    "qwen3_moe": _qwen3_moe,
+    "smollm3": _smollm3,
+}
+FAMILIES = tuple(CONFIGS)
 
 
 def kv_bytes_per_token(family: str) -> int:
@@ -92,10 +189,14 @@ class Reference:
 
     def __init__(self, folder: Path) -> None:
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self._generate = cache(self._generate_now)  # several tests ask for the same, and it takes its time
 
-    @torch.inference_mode()
     def greedy(self, token_ids: Sequence[int], max_tokens: int, eos: bool = True) -> list[int]:
         """What `generate` appends."""
+        return list(self._generate(tuple(token_ids), max_tokens, eos))
+
+    @torch.inference_mode()
+    def _generate_now(self, token_ids: tuple[int, ...], max_tokens: int, eos: bool) -> list[int]:
         output = self.model.generate(
             torch.tensor([token_ids]),
             attention_mask=torch.ones(1, len(token_ids), dtype=torch.int64),
