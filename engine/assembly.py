@@ -44,7 +44,7 @@ def assemble(config: EngineConfig) -> Parts:
     num_blocks = _num_blocks(config, shape, model_len, device)
     max_kv_tokens = num_blocks * config.block_tokens
     limits = Limits(
-        max_model_len=_fitting_model_len(config, model_len, max_kv_tokens),
+        max_model_len=_fitting_model_len(config, model_len, max_kv_tokens, shape),
         max_kv_tokens=max_kv_tokens,
         vocab_size=model.config.vocab_size,
         num_layers=shape.num_layers,
@@ -81,15 +81,24 @@ def _num_blocks(config: EngineConfig, shape: KVShape, model_len: int, device: to
         num_blocks = config.kv_cache_bytes // block_bytes
     if num_blocks == 0:
         raise ModelError(
-            f"the KV cache has no room for a block of {block_bytes} bytes: set kv_cache_bytes higher"
+            f"{_kv_memory(config)} has no room for one block of {config.block_tokens} tokens: "
+            f"make it {block_bytes} bytes or more"
         )
     return num_blocks
 
 
-def _fitting_model_len(config: EngineConfig, model_len: int, max_kv_tokens: int) -> int:
+def _fitting_model_len(config: EngineConfig, model_len: int, max_kv_tokens: int, shape: KVShape) -> int:
     if config.max_model_len is not None and config.max_model_len > max_kv_tokens:
+        num_blocks = -(-config.max_model_len // config.block_tokens)
         raise ModelError(
-            f"max_model_len={config.max_model_len} and the KV cache holds {max_kv_tokens} tokens: "
-            "set max_model_len lower or kv_cache_bytes higher"
+            f"max_model_len={config.max_model_len}: {_kv_memory(config)} holds {max_kv_tokens} tokens; set "
+            "max_model_len lower, or give KV "
+            f"{num_blocks * config.block_tokens * shape.bytes_per_token} bytes or more"
         )
     return min(model_len, max_kv_tokens)
+
+
+def _kv_memory(config: EngineConfig) -> str:
+    if config.kv_cache_bytes is None:
+        return "the KV cache's share of the memory that is free"
+    return f"kv_cache_bytes={config.kv_cache_bytes}"

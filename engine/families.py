@@ -29,6 +29,8 @@ def problems(config: Any) -> Iterator[str]:
     if config.model_type not in FAMILIES:
         yield _strange_family(config)
         return
+    if config.num_hidden_layers < 1:
+        yield f"has num_hidden_layers={config.num_hidden_layers} in its config.json: use at least 1"
     if quantization := getattr(config, "quantization_config", None):
         yield f"has quantized weights ({quantization}): give unquantized or GGUF ones"
     yield from _attention_problems(config)
@@ -44,7 +46,7 @@ def _strange_family(config: Any) -> str:
     if getattr(config, "is_encoder_decoder", False):
         what += ", an encoder with a decoder"
     elif towers := [name for name in ("vision_config", "audio_config") if hasattr(config, name)]:
-        what += f" for more than text (it has a {towers[0]})"
+        what += f" for more than text ({towers[0]} in its config.json)"
     return f"{what}; the engine runs the decoder-only families {', '.join(FAMILIES)}, text alone"
 
 

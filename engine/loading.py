@@ -1,15 +1,16 @@
 """Weights into a transformers model that attends through our paged KV."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
+from engine import families, weight_checks
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig
 from engine.errors import ModelError
-from engine.families import problems
 from engine.kv_cache import KVShape
 from engine.models import ResolvedModel
 from engine.packed_linear import pack_linears
@@ -40,7 +41,7 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
-        _check_supported(resolved.name, config)
+        _refuse(repr(resolved.name), families.problems(config))
         model, info = AutoModelForCausalLM.from_pretrained(
             resolved.path,
             config=config,
@@ -51,22 +52,25 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are in the info, and refused below by name
         )
     except ModelError:
         raise
     except Exception as error:  # files of other people's making fail in every way there is
-        raise ModelError(f"cannot load {resolved.name!r} from {resolved.path}: {error}") from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(f"{resolved.path} lacks {len(missing)} of the model's weights, first {missing[0]}")
+        raise ModelError(
+            f"cannot load {resolved.name!r} from {resolved.path}: {error}; "
+            "give a folder as save_pretrained writes it, with all its files whole"
+        ) from error
+    _refuse(str(resolved.path), weight_checks.problems(info))
     model = model.to(device).eval()
     if device.type == "cpu" and dtype is torch.float32:
         pack_linears(model)
     return model
 
 
-def _check_supported(name: str, config: Any) -> None:
-    if problem := next(problems(config), None):
-        raise ModelError(f"{name!r} {problem}")
+def _refuse(name: str, problems: Iterator[str]) -> None:
+    if problem := next(problems, None):
+        raise ModelError(f"{name} {problem}")
 
 
 def _experts_options(config: Any) -> dict[str, str]:

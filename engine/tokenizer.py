@@ -117,9 +117,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path} is not a JSON object: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a JSON object: it holds a {type(content).__name__}")
+    return content
 
 
 def _token_text(token: Any) -> str | None:

@@ -1,0 +1,27 @@
+"""Whether weights are the ones that config.json describes; imports no torch."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+# Old checkpoints hold what is computed from config.json today.
+COMPUTED = ".rotary_emb.inv_freq"
+
+
+def problems(info: Mapping[str, Iterable[Any]]) -> Iterator[str]:
+    """What is wrong by transformers' loading info: weights that are missing, misshapen or left over.
+
+    transformers makes up what is missing and drops what has no place: the model would run, and be another.
+    """
+    if missing := sorted(info["missing_keys"]):
+        yield f"lacks {len(missing)} of the model's weights, first {missing[0]}: fetch all of its files"
+    if misshapen := sorted(info["mismatched_keys"]):
+        name, given, wanted = misshapen[0]
+        yield (
+            f"holds {name} as {tuple(given)}, and by its config.json it is {tuple(wanted)}: "
+            "use the config.json that the weights were saved with"
+        )
+    if left_over := sorted(name for name in info["unexpected_keys"] if not name.endswith(COMPUTED)):
+        yield (
+            f"holds {len(left_over)} weights that the model has no place for, first {left_over[0]}: "
+            "use the config.json that they were saved with, or save the model without them"
+        )
