@@ -63,9 +63,11 @@ def test_a_scored_prompt_serves_the_next_and_the_choices_blocks_are_free(engine:
     assert engine.stats().blocks_cached == 8
 
 
-def test_scores_do_not_depend_on_the_company(make_engine: MakeEngine) -> None:
-    alone = score(make_engine())
-    engine = make_engine(num_blocks=60, max_batch_tokens=16)
+# With experts, the company decides how many rows an expert has.
+@pytest.mark.parametrize("family", ["llama", "mixtral", "qwen3_moe"])
+def test_scores_do_not_depend_on_the_company(family: str, make_engine: MakeEngine) -> None:
+    alone = score(make_engine(family))
+    engine = make_engine(family, num_blocks=60, max_batch_tokens=16)
     others = [Request(prompt_token_ids=PROMPT[n:], sampling=Sampling(max_tokens=30)) for n in range(12)]
     futures = [engine.submit(other) for other in others[:6]]
     scored = engine.submit(Request(prompt_token_ids=PROMPT, choices=CHOICES))
