@@ -6,10 +6,12 @@ Importing this package imports no torch; the first use of `Engine` does.
 from typing import TYPE_CHECKING, Any
 
 from engine.config import EngineConfig
+from engine.constraint import Choice, Constraint, JsonSchema, Regex
 from engine.errors import EngineClosed, EngineError, ModelError, RequestError, RequestTooLong
 from engine.request import (
     ChoiceScores,
     Completion,
+    Completions,
     Embedding,
     EngineStats,
     FinishReason,
@@ -17,13 +19,17 @@ from engine.request import (
     Sampling,
     Usage,
 )
+from engine.seeds import sample_seed
 
 if TYPE_CHECKING:
     from engine.engine import Engine
 
 __all__ = [
+    "Choice",
     "ChoiceScores",
     "Completion",
+    "Completions",
+    "Constraint",
     "Embedding",
     "Engine",
     "EngineClosed",
@@ -31,12 +37,15 @@ __all__ = [
     "EngineError",
     "EngineStats",
     "FinishReason",
+    "JsonSchema",
     "ModelError",
+    "Regex",
     "Request",
     "RequestError",
     "RequestTooLong",
     "Sampling",
     "Usage",
+    "sample_seed",
 ]
 
 

@@ -1,10 +1,10 @@
 """What is wrong with a request whatever the model."""
 
-import math
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from engine.request import Pool, Request, Sampling
+from engine.request import Pool, Request
+from engine.sampling_checks import sampling_problems
 
 
 def problems(request: Request) -> Iterator[str]:
@@ -15,7 +15,11 @@ def problems(request: Request) -> Iterator[str]:
         yield "give at most one of choices and pool"
     if request.pool is not None and request.pool not in get_args(Pool):
         yield f"pool={request.pool!r}: use one of {', '.join(get_args(Pool))}"
-    yield from _sampling_problems(request.sampling)
+    yield from sampling_problems(request.sampling)
+    yield from _not_generated_problems(request)
+    priority: Any = request.priority
+    if not isinstance(priority, int):
+        yield f"priority={priority!r}: use a whole number"
 
 
 def _prompt_problems(request: Request) -> Iterator[str]:
@@ -37,19 +41,9 @@ def _choices_problems(choices: Any) -> Iterator[str]:
         yield "choices has something that is no str: give a list of str"
 
 
-def _sampling_problems(sampling: Sampling) -> Iterator[str]:
-    if sampling.max_tokens < 1:
-        yield f"max_tokens={sampling.max_tokens}: use at least 1"
-    if not 0 <= sampling.temperature < math.inf:
-        yield f"temperature={sampling.temperature}: use a number of at least 0"
-    if sampling.top_k is not None and sampling.top_k < 1:
-        yield f"top_k={sampling.top_k}: use at least 1, or None for all tokens"
-    if sampling.top_p is not None and not 0 < sampling.top_p <= 1:
-        yield f"top_p={sampling.top_p}: use a number above 0 and at most 1, or None"
-    if not 0 < sampling.repetition_penalty < math.inf:
-        yield f"repetition_penalty={sampling.repetition_penalty}: use a number above 0; 1 does nothing"
-    if not -math.inf < sampling.frequency_penalty < math.inf:
-        yield f"frequency_penalty={sampling.frequency_penalty}: use a finite number; 0 does nothing"
-    stop: Any = sampling.stop
-    if isinstance(stop, str) or not all(isinstance(text, str) and text for text in stop):
-        yield f"stop={stop!r}: use a tuple of texts that are not empty"
+def _not_generated_problems(request: Request) -> Iterator[str]:
+    if request.choices is None and request.pool is None:
+        return
+    for name, default in (("n", 1), ("constraint", None)):
+        if (value := getattr(request.sampling, name)) != default:
+            yield f"{name}={value!r} with choices or pool: nothing is generated there; leave it out"

@@ -24,12 +24,14 @@ class Engine:
         self._loop = StepLoop(parts.scheduler, parts.runner, parts.intake.answer_of)
 
     def submit(self, request: Request) -> "Future[Any]":
-        """Run a request; the future gives a Completion, ChoiceScores or Embedding, by the kind of request.
+        """Run a request; the future gives a Completion, ChoiceScores or Embedding, by the kind of request,
+        or Completions where `n` is above 1.
 
         Raises RequestError for a request that cannot be served, and EngineClosed. The future raises
-        EngineError if a step failed under the request, EngineClosed if the engine was closed before its end.
+        RequestError if a constraint turns out to be too complex, EngineError if a step failed under the
+        request, EngineClosed if the engine was closed before its end.
         """
-        return self._loop.submit(self._intake.sequence_of(request))
+        return self._loop.submit(*self._intake.sequences_of(request))
 
     def cancel(self, future: "Future[Any]") -> bool:
         """Stop a request, as `future.cancel()` does; False if it has already ended."""

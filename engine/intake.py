@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from engine.checks import problems
 from engine.detokenizer import TextStream
 from engine.errors import RequestError, RequestTooLong
-from engine.request import ChoiceScores, Completion, Embedding, Request, Sampling
+from engine.grammars import Grammars
+from engine.request import ChoiceScores, Completion, Completions, Embedding, Request, Sampling, Usage
+from engine.seeds import sample_seed
 from engine.sequence import Sequence
 from engine.tokenizer import Tokenizer
 from engine.trie import ChoiceTrie
 from engine.work import Generation, Pooling, Scoring, Work
 
-Answer = Completion | ChoiceScores | Embedding
+Answer = Completion | Completions | ChoiceScores | Embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,16 @@ class Intake:
     def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
         self._tokenizer = tokenizer
         self._limits = limits
+        self._grammars = Grammars(tokenizer, limits.vocab_size)
 
-    def sequence_of(self, request: Request) -> Sequence:
-        """The sequence for a request; raises RequestError, or RequestTooLong with the limit in it."""
+    def sequences_of(self, request: Request) -> list[Sequence]:
+        """A request's sequences, one or `n`; raises RequestError, or RequestTooLong with the limit in it."""
         if problem := next(problems(request), None):
             raise RequestError(problem)
         token_ids = self._prompt_token_ids(request)
-        work = self._work(request)
-        self._check_length(len(token_ids), work)
-        return Sequence(token_ids, work, request.priority)
+        works = self._works(request)
+        self._check_length(len(token_ids), works[0])
+        return [Sequence(list(token_ids), work, request.priority) for work in works]
 
     def _prompt_token_ids(self, request: Request) -> list[int]:
         if request.prompt is not None:
@@ -55,18 +58,28 @@ class Intake:
                 raise RequestError(f"prompt_token_ids has {token_id!r}: use 0 to {largest}")
         return token_ids
 
-    def _work(self, request: Request) -> Work:
+    def _works(self, request: Request) -> list[Work]:
         if request.choices is not None:
-            return Scoring(self._trie(request.choices))
+            return [Scoring(self._trie(request.choices))]
         if request.pool is not None:
-            return Pooling(request.pool, self._layer(request.layer))
-        return self._generation(request.sampling)
-
-    def _generation(self, sampling: Sampling) -> Generation:
-        stop_token_ids = frozenset() if sampling.ignore_eos else self._tokenizer.eos_token_ids
+            return [Pooling(request.pool, self._layer(request.layer))]
+        sampling = request.sampling
         seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
+        return [self._generation(sampling, sample_seed(seed, index)) for index in range(sampling.n)]
+
+    def _generation(self, sampling: Sampling, seed: int) -> Generation:
+        end_token_ids = self._end_token_ids(sampling)
         stream = TextStream(self._tokenizer.decode, sampling.stop) if sampling.stop else None
-        return Generation(sampling, stop_token_ids, seed, stream)
+        constraint = sampling.constraint
+        matcher = None if constraint is None else self._grammars.matcher(constraint, end_token_ids)
+        return Generation(sampling, end_token_ids, seed, stream, matcher)
+
+    def _end_token_ids(self, sampling: Sampling) -> frozenset[int]:
+        for token_id in sampling.stop_token_ids:
+            if not 0 <= token_id < self._limits.vocab_size:
+                raise RequestError(f"stop_token_ids has {token_id}: use 0 to {self._limits.vocab_size - 1}")
+        given = frozenset(sampling.stop_token_ids)
+        return given if sampling.ignore_eos else given | self._tokenizer.eos_token_ids
 
     def _trie(self, choices: Seq[str]) -> ChoiceTrie:
         by_token_ids: dict[tuple[int, ...], str] = {}
@@ -108,8 +121,12 @@ class Intake:
                 "or the engine a larger kv_cache_bytes"
             )
 
-    def answer_of(self, sequence: Sequence) -> Answer:
-        """What a finished sequence has to say."""
+    def answer_of(self, *sequences: Sequence) -> Answer:
+        """What a request's finished sequences have to say."""
+        answers = [self._answer(sequence) for sequence in sequences]
+        return answers[0] if len(answers) == 1 else _together(answers)
+
+    def _answer(self, sequence: Sequence) -> Completion | ChoiceScores | Embedding:
         match sequence.work:
             case Scoring() as scoring:
                 counts = tuple(len(path) for path in scoring.trie.choices)
@@ -122,10 +139,20 @@ class Intake:
     def _completion(self, sequence: Sequence, generation: Generation) -> Completion:
         assert sequence.finish_reason is not None
         token_ids = tuple(sequence.output_token_ids)
+        text_token_ids = token_ids[:-1] if token_ids[-1] in generation.stop_token_ids else token_ids
+        asked = generation.sampling.logprobs
         return Completion(
             token_ids=token_ids,
-            text=generation.stream.text if generation.stream else self._tokenizer.decode(token_ids),
+            text=generation.stream.text if generation.stream else self._tokenizer.decode(text_token_ids),
             finish_reason=sequence.finish_reason,
             usage=sequence.usage,
-            logprobs=tuple(generation.logprobs) if generation.sampling.logprobs else None,
+            logprobs=None if asked is None else tuple(generation.logprobs),
+            top_logprobs=tuple(generation.top_logprobs) if asked else None,
         )
+
+
+def _together(answers: Seq[Answer]) -> Completions:
+    samples = tuple(answer for answer in answers if isinstance(answer, Completion))
+    first = samples[0].usage
+    output_tokens = sum(sample.usage.output_tokens for sample in samples)
+    return Completions(samples, Usage(first.prompt_tokens, first.cached_tokens, output_tokens))

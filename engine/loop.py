@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-from engine.errors import EngineClosed, EngineError
+from engine.errors import EngineClosed, EngineError, RequestError
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
@@ -35,30 +35,46 @@ class Totals:
     output_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ticket:
+    """A request's sequences, which end together, and the future that hears of it."""
+
+    sequences: tuple[Sequence, ...]
+    future: Future[Any]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all of them have."""
+        return all(sequence.status is Status.FINISHED for sequence in self.sequences)
+
+
 class StepLoop:
     """Runs sequences until they end, in a thread of its own.
 
     Everything that touches sequences or blocks happens in that thread; others hand it calls through an inbox.
     """
 
-    def __init__(self, scheduler: Scheduler, runner: Runner, answer_of: Callable[[Sequence], Any]) -> None:
+    def __init__(self, scheduler: Scheduler, runner: Runner, answer_of: Callable[..., Any]) -> None:
         self.totals = Totals()
         self._scheduler = scheduler
         self._runner = runner
         self._answer_of = answer_of
-        self._futures: dict[Sequence, Future[Any]] = {}
+        self._tickets: dict[Sequence, Ticket] = {}  # of sequences that have not ended
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, sequence: Sequence) -> "Future[Any]":
-        """Run a sequence; cancelling the future stops it. Raises EngineClosed."""
-        future: Future[Any] = Future()
-        self._post(lambda: self._start(sequence, future))
-        future.add_done_callback(lambda done: self._post_cancel(sequence) if done.cancelled() else None)
-        return future
+    def submit(self, *sequences: Sequence) -> "Future[Any]":
+        """Run a request's sequences, which have one prompt; cancelling the future stops them all.
+
+        If one fails, so do the others. Raises EngineClosed.
+        """
+        ticket = Ticket(sequences, Future())
+        self._post(lambda: self._start(ticket))
+        ticket.future.add_done_callback(lambda done: self._post_cancel(ticket) if done.cancelled() else None)
+        return ticket.future
 
     def call(self, function: Callable[[], T]) -> T:
         """Call a function in the thread, between two steps. Raises EngineClosed."""
@@ -80,9 +96,9 @@ class StepLoop:
                 raise EngineClosed("the engine is closed: make a new one")
             self._inbox.put(call)
 
-    def _post_cancel(self, sequence: Sequence) -> None:
+    def _post_cancel(self, ticket: Ticket) -> None:
         # Not `_post`: to cancel what a closed engine has already failed is no error.
-        self._inbox.put(lambda: self._drop(sequence))
+        self._inbox.put(lambda: self._drop(ticket, FinishReason.CANCELLED))
 
     def _run(self) -> None:
         try:
@@ -106,17 +122,21 @@ class StepLoop:
             self._closed = True
         while not self._inbox.empty():
             self._inbox.get()()
-        for sequence in list(self._futures):
+        for sequence in list(self._tickets):
             self._fail(sequence, EngineClosed("the engine was closed before the request had ended"))
 
-    def _start(self, sequence: Sequence, future: "Future[Any]") -> None:
-        self._futures[sequence] = future
-        self._scheduler.add(sequence)
-        self.totals.prompt_tokens += sequence.num_prompt_tokens
+    def _start(self, ticket: Ticket) -> None:
+        for sequence in ticket.sequences:
+            self._tickets[sequence] = ticket
+            self._scheduler.add(sequence)
+        self.totals.prompt_tokens += ticket.sequences[0].num_prompt_tokens
 
-    def _drop(self, sequence: Sequence) -> None:
-        if self._futures.pop(sequence, None) is not None:
-            self._scheduler.finish(sequence, FinishReason.CANCELLED)
+    def _drop(self, ticket: Ticket, reason: FinishReason | None) -> None:
+        """End what has not ended."""
+        for sequence in ticket.sequences:
+            self._tickets.pop(sequence, None)
+            if sequence.status is not Status.FINISHED:
+                self._scheduler.finish(sequence, reason)
 
     def _step(self) -> None:
         chunks = self._scheduler.schedule()
@@ -141,10 +161,14 @@ class StepLoop:
 
     def _take(self, chunk: Chunk, result: ChunkResult) -> None:
         """Give a chunk's result to its sequence, and the answer to the caller if that was all."""
+        if chunk.sequence.status is Status.FINISHED:
+            return  # a sibling has failed in this step
         self.totals.output_tokens += isinstance(result, Sampled)
         try:
             if (reason := _advance(chunk, result)) is not None:
                 self._finish(chunk.sequence, reason)
+        except RequestError as error:
+            self._fail(chunk.sequence, error)
         except Exception as error:
             logger.exception("a sequence failed")
             self._fail(chunk.sequence, EngineError(f"the request failed: {error!r}"), error)
@@ -152,16 +176,19 @@ class StepLoop:
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
         # Before the caller hears of it, so that it finds the blocks free.
         self._scheduler.finish(sequence, reason)
-        answer = self._answer_of(sequence)
-        _settle(self._futures.pop(sequence), lambda: answer)
+        ticket = self._tickets[sequence]
+        if ticket.has_ended:
+            answer = self._answer_of(*ticket.sequences)
+            _settle(ticket.future, lambda: answer)
+        del self._tickets[sequence]
 
     def _fail(self, sequence: Sequence, error: EngineError, cause: Exception | None = None) -> None:
-        error.__cause__ = cause
-        if sequence.status is not Status.FINISHED:
-            self._scheduler.finish(sequence, None)
-        future = self._futures.pop(sequence)
-        if future.set_running_or_notify_cancel():
-            future.set_exception(error)
+        error.__cause__ = cause or error.__cause__
+        if (ticket := self._tickets.get(sequence)) is None:
+            return  # a sibling has failed before it
+        self._drop(ticket, None)
+        if ticket.future.set_running_or_notify_cancel():
+            ticket.future.set_exception(error)
 
 
 def _look_up() -> None:

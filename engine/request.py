@@ -5,29 +5,43 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from engine.constraint import Constraint
+
 Pool = Literal["mean", "last", "mean+last"]
+TopLogprobs = tuple[tuple[int, float], ...]  # token ids with their log-probabilities, likeliest first
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How output tokens are chosen; a temperature of 0 takes the most likely one.
 
-    The filters apply in transformers' order: repetition penalty, temperature, top-k, top-p. The repetition
-    penalty counts prompt and output alike; `frequency_penalty` is taken off a token's logit for each time
-    that the output alone holds it (OpenAI's API), so that a text may still quote its prompt. With a `seed`
-    the draws are the same whatever else runs. `stop` strings end the output and are cut from its text.
+    The filters apply in transformers' order: repetition penalty, temperature, top-k, top-p, min-p, which
+    leaves out tokens less likely than `min_p` times the likeliest. At a temperature of 0 the last three are
+    refused. The repetition penalty counts prompt and output alike; `frequency_penalty` is taken off a
+    token's logit for each time that the output alone holds it (OpenAI's API), so that a text may still quote
+    its prompt. With a `seed` the draws are the same whatever else runs; sample i of `n` is drawn with
+    `sample_seed(seed, i)`.
+
+    The output ends with one of `stop_token_ids`, or of the model's own end tokens unless `ignore_eos`, and
+    at `stop` strings; they are cut from its text. `logprobs` asks for each token's log-probability, and for
+    those of as many of the likeliest tokens. A `constraint` holds the output to a grammar: it ends with
+    STOP only where the grammar is satisfied, unless a stop string cuts it, and with LENGTH anywhere.
     """
 
     max_tokens: int = 256
     temperature: float = 0.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
     repetition_penalty: float = 1.0
     frequency_penalty: float = 0.0
     seed: int | None = None
+    n: int = 1
     stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
-    logprobs: bool = False
+    logprobs: int | None = None
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,7 @@ class Request:
 class FinishReason(StrEnum):
     """Why a sequence ended."""
 
-    STOP = "stop"  # an end token, a stop string, or a score or embedding that is complete
+    STOP = "stop"  # an end token, a stop string, or a constraint, score or embedding that is complete
     LENGTH = "length"  # max_tokens
     CANCELLED = "cancelled"
 
@@ -67,9 +81,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Generated tokens, an end token included, and their text without special tokens and stop string.
+    """Generated tokens, an end token included, and their text without end token, special tokens, stop string.
 
-    `logprobs` holds the model's own log-probability of each token, before any penalty or temperature.
+    `logprobs` holds the model's own log-probability of each token, before any penalty, temperature or
+    constraint, and `top_logprobs` those of the likeliest tokens in its place; None if not asked for.
     """
 
     token_ids: tuple[int, ...]
@@ -77,6 +92,19 @@ class Completion:
     finish_reason: FinishReason
     usage: Usage
     logprobs: tuple[float, ...] | None = None
+    top_logprobs: tuple[TopLogprobs, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completions:
+    """The answer where `n` is above 1: the samples in order.
+
+    This `usage` is the request's, the prompt counted once; a sample's own counts the prompt again, which
+    it had from the prefix cache if there was room.
+    """
+
+    samples: tuple[Completion, ...]
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)

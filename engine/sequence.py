@@ -132,6 +132,7 @@ class Sequence:
         self.token_ids.append(sampled.token_id)
         if sampled.logprob is not None:
             self.work.logprobs.append(sampled.logprob)
+            self.work.top_logprobs.append(sampled.top_logprobs)
         return self._reason_to_stop(self.work, sampled.token_id)
 
     def _reason_to_stop(self, work: Generation, token_id: int) -> FinishReason | None:
@@ -139,6 +140,8 @@ class Sequence:
             reason = FinishReason.STOP
         elif work.stream is not None and work.stream.append(token_id):
             return FinishReason.STOP
+        elif work.matcher is not None and work.matcher.consume(token_id):
+            reason = FinishReason.STOP
         elif len(self.token_ids) - self.num_prompt_tokens >= work.sampling.max_tokens:
             reason = FinishReason.LENGTH
         else:

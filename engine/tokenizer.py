@@ -41,6 +41,10 @@ class Tokenizer:
         """Token ids are below this."""
         return int(self._fast.get_vocab_size(with_added_tokens=True))
 
+    def to_json(self) -> str:
+        """The tokenizer as the `tokenizers` library writes it (tokenizer.json)."""
+        return str(self._fast.to_str())
+
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         """Token ids of a plain text, with what the tokenizer adds by itself, such as a BOS token."""
         try:

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.detokenizer import TextStream
-from engine.request import Pool, Sampling
+from engine.matcher import Matcher
+from engine.request import Pool, Sampling, TopLogprobs
 from engine.trie import ChoiceTrie
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The next token of a sequence, with the model's own log-probability of it where that was asked for."""
+    """The next token of a sequence, and the model's own log-probabilities where they were asked for."""
 
     token_id: int
     logprob: float | None = None
+    top_logprobs: TopLogprobs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,18 @@ ChunkResult = Sampled | EdgeLogprobs | HiddenSums | None
 
 @dataclass(slots=True)
 class Generation:
-    """Decode tokens until a stop token, a stop string or `max_tokens`; `seed` decides the draws."""
+    """Decode tokens until a stop token, a stop string, the matcher's end or `max_tokens`.
+
+    `seed` decides the draws.
+    """
 
     sampling: Sampling
     stop_token_ids: frozenset[int]
     seed: int
     stream: TextStream | None
+    matcher: Matcher | None = None
     logprobs: list[float] = field(default_factory=list)
+    top_logprobs: list[TopLogprobs] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -89,7 +89,7 @@ def test_output_ends_at_max_tokens_and_usage_counts_it(engine: Engine) -> None:
 
 
 def test_logprobs_are_those_of_the_models_own_distribution(engine: Engine, reference: Reference) -> None:
-    sampling = Sampling(max_tokens=6, ignore_eos=True, logprobs=True, temperature=2.0, seed=1)
+    sampling = Sampling(max_tokens=6, ignore_eos=True, logprobs=0, temperature=2.0, seed=1)
     (completion,) = generate(engine, [PROMPTS[4]], sampling)
     assert completion.logprobs is not None
     assert sum(completion.logprobs) == pytest.approx(

@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from engine import Engine, EngineClosed, FinishReason, Request, RequestError, RequestTooLong, Sampling
+from engine import Engine, EngineClosed, FinishReason, Regex, Request, RequestError, RequestTooLong, Sampling
 from tests.engine.conftest import MakeEngine
 
 ENDLESS = Request(prompt="a", sampling=Sampling(max_tokens=300, ignore_eos=True))
@@ -26,6 +26,10 @@ BAD = [
     (Request(prompt="a", sampling=Sampling(top_k=0)), "top_k=0"),
     (Request(prompt="a", sampling=Sampling(top_p=1.5)), "top_p=1.5"),
     (Request(prompt="a", sampling=Sampling(repetition_penalty=0)), "repetition_penalty=0"),
+    (Request(prompt="a", priority="high"), "priority='high': use a whole number"),  # type: ignore[arg-type]
+    (Request(prompt="a", sampling=None), "sampling=None: use a Sampling"),  # type: ignore[arg-type]
+    (Request(prompt="a", choices=["b"], sampling=Sampling(n=2, temperature=1.0)), "n=2 with choices or pool"),
+    (Request(prompt="a", pool="mean", sampling=Sampling(constraint=Regex("b"))), "constraint=Regex("),
     (Request(prompt="a", sampling=Sampling(stop=("b", ""))), "texts that are not empty"),
     (Request(prompt="a", sampling=Sampling(stop="b")), "tuple of texts"),  # type: ignore[arg-type]
 ]

@@ -1,0 +1,63 @@
+"""Draw tokens at a temperature from what the filters leave."""
+
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+
+from engine.request import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """How a token is drawn; they apply in this order, which is transformers'."""
+
+    temperature: float
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+
+    @classmethod
+    def of(cls, sampling: Sampling) -> Self:
+        """Those of a request."""
+        return cls(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
+
+
+def draw(scores: torch.Tensor, filters: Filters, numbers: Seq[float]) -> list[int]:
+    """A token id per row of scores [rows, vocab_size] float32; the numbers, from [0, 1), decide which."""
+    probabilities, token_ids = candidates(scores, filters)
+    # Float64, because over a large vocabulary the sum in float32 loses the unlikely tokens.
+    cumulative = probabilities.double().cumsum(-1)
+    total = cumulative[:, -1:]
+    wanted = total * torch.tensor(numbers, dtype=torch.float64, device=scores.device)[:, None]
+    # Below the total even where rounding says otherwise: what is beyond it has been filtered out.
+    wanted = torch.minimum(wanted, torch.nextafter(total, torch.zeros_like(total)))
+    places = torch.searchsorted(cumulative, wanted, right=True)
+    drawn: list[int] = (places if token_ids is None else token_ids.gather(1, places))[:, 0].tolist()
+    return drawn
+
+
+def candidates(scores: torch.Tensor, filters: Filters) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Probabilities, 0 for what is left out, and their token ids, both [rows, candidates].
+
+    The probabilities need not sum to 1. No ids mean all tokens in the vocabulary's order.
+    """
+    scores, token_ids = _scaled(scores, filters.temperature), None
+    if filters.top_k is not None or filters.top_p is not None:
+        scores, token_ids = scores.topk(min(filters.top_k or scores.shape[-1], scores.shape[-1]))
+    probabilities = scores.softmax(-1)
+    if filters.top_p is not None:
+        # The fewest of the likeliest whose sum reaches top_p: those before which it is not reached.
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= filters.top_p, 0)
+    if filters.min_p is not None:
+        least = filters.min_p * probabilities.amax(-1, keepdim=True)
+        probabilities = probabilities.masked_fill(probabilities < least, 0)
+    return probabilities, token_ids
+
+
+def _scaled(scores: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Scores over temperature, the highest of them 0, so that no temperature makes an infinity of one."""
+    within = min(max(temperature, 1e-30), 1e30)
+    return (scores - scores.amax(-1, keepdim=True)) / within

@@ -1,0 +1,92 @@
+"""From a constraint to a matcher, or to an error that says what is wrong with it."""
+
+import json
+from functools import cached_property, lru_cache
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+from engine.constraint import Choice, Constraint, JsonSchema, Regex, shown
+from engine.errors import ModelError, RequestError
+from engine.matcher import Matcher, reason_of
+from engine.tokenizer import Tokenizer
+
+# A model that is let may write white space for ever; this is room for a line break and a deep indentation.
+JSON_OPTIONS = {"whitespace_pattern": r"[ \t\n]{1,40}"}
+KEPT_GRAMMARS = 64  # the rows of a job share one
+
+
+class Grammars:
+    """Compiles constraints for one tokenizer; safe to share between threads.
+
+    The library and its view of the vocabulary, which takes a second to make, are loaded at the first use.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, vocab_size: int) -> None:
+        self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
+        self._compile = lru_cache(maxsize=KEPT_GRAMMARS)(self._compile_anew)
+        self._lock = Lock()
+
+    def matcher(self, constraint: Constraint, end_token_ids: frozenset[int]) -> Matcher:
+        """A matcher at the beginning; raises RequestError, or ModelError for the tokenizer."""
+        with self._lock:
+            machine = self._compile(self._grammar(constraint))
+        if reason := reason_of(machine):
+            raise RequestError(f"constraint={shown(constraint)}: {reason}")
+        try:
+            matcher = Matcher(machine.deep_copy(), end_token_ids, self._known_eos)
+        except RequestError as error:
+            raise RequestError(f"constraint={shown(constraint)}: {error}") from error
+        if matcher.is_complete:
+            raise RequestError(f"constraint={shown(constraint)}: it allows nothing but the empty text")
+        return matcher
+
+    def _compile_anew(self, grammar: str) -> Any:
+        limits = self._library.LLParserLimits(verbose_errors=False)
+        return self._library.LLMatcher(self._vocabulary, grammar, log_level=0, limits=limits)
+
+    def _grammar(self, constraint: Constraint) -> str:
+        make = self._library.LLMatcher
+        try:
+            match constraint:
+                case Choice(texts):
+                    options = " | ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+                    return str(make.grammar_from_lark(f"start: {options}"))
+                case Regex(pattern):
+                    return str(make.grammar_from_regex(pattern))
+                case JsonSchema(schema):
+                    return str(make.grammar_from_json_schema(_schema_text(schema), JSON_OPTIONS))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise RequestError(f"constraint={shown(constraint)}: {error}") from error
+
+    @cached_property
+    def _library(self) -> Any:
+        try:
+            return import_module("llguidance")
+        except ImportError as error:
+            raise RequestError(
+                "a constraint needs the package llguidance: pip install 'bydawn[worker]'"
+            ) from error
+
+    @cached_property
+    def _known_eos(self) -> frozenset[int]:
+        return frozenset(self._vocabulary.eos_tokens)
+
+    @cached_property
+    def _vocabulary(self) -> Any:
+        # Logits may have more columns than there are tokens, and seldom fewer.
+        size = max(self._vocab_size, self._tokenizer.vocab_size)
+        eos = sorted(self._tokenizer.eos_token_ids) or None
+        try:
+            return self._library.LLTokenizer(self._tokenizer.to_json(), n_vocab=size, eos_token=eos)
+        except ValueError as error:
+            raise ModelError(f"the model's tokenizer cannot be held to a constraint: {error}") from error
+
+
+def _schema_text(schema: str | dict[str, Any]) -> str:
+    """The schema as JSON, always written alike; raises ValueError, TypeError or RecursionError."""
+    given = json.loads(schema) if isinstance(schema, str) else schema
+    if not isinstance(given, dict):
+        raise ValueError("a schema is a JSON object")
+    return json.dumps(given, allow_nan=False)
