@@ -9,6 +9,8 @@ from engine.config import EngineConfig
 from engine.errors import ModelError
 from engine.intake import Intake, Limits
 from engine.kv_cache import KVCache, KVShape
+from engine.lane_pass import LanePass
+from engine.lanes import Lanes
 from engine.loading import kv_shape, load_model, pick_device, pick_dtype
 from engine.memory import default_kv_cache_bytes
 from engine.models import fingerprint, resolve
@@ -58,7 +60,11 @@ def assemble(config: EngineConfig) -> Parts:
             max_batch_tokens=config.max_batch_tokens or DEFAULT_BATCH_TOKENS[device.type],
             max_sequences=config.max_sequences,
         ),
-        runner=ModelRunner(model, KVCache(shape, num_blocks, config.block_tokens, device), dtype, device),
+        runner=ModelRunner(
+            LanePass(model, KVCache(shape, num_blocks, config.block_tokens, device), dtype, device),
+            Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
+            config.block_tokens,
+        ),
         limits=limits,
         fingerprint=fingerprint(resolved, str(dtype).removeprefix("torch.")),
     )

@@ -37,7 +37,7 @@ def paged_attention(
     layer: Any = module.layer_idx
     attend = _attend_with(softcap)
     queries, keys, values = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    plan.kv_cache.write(layer, plan.slots, keys, values)
+    plan.write(layer, keys, values)
     output = torch.empty_like(queries, memory_format=torch.contiguous_format)
     for span in plan.spans(sliding_window):
         rows = span.rows

@@ -1,47 +1,52 @@
 """Hidden states from between a decoder's layers."""
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch.utils.hooks import RemovableHandle
 
 
-class _DeepEnough(Exception):
-    pass
+class DeepEnough(Exception):
+    """Ends a pass at a layer below which nothing is asked for."""
 
 
-def run_tapped(
-    decoder: Any, layers: Iterable[int], whole: bool, forward: Callable[[], torch.Tensor]
-) -> tuple[dict[int, torch.Tensor], torch.Tensor | None]:
-    """Run `forward` over `decoder` and keep the outputs of some layers, each [1, num_tokens, hidden_size].
+class LayerTap:
+    """Keeps the outputs of some layers in one pass, each [1, num_tokens, hidden_size].
 
-    Layer 0 is the embeddings as the first layer gets them. Unless the `whole` pass is needed it ends at the
-    last of these layers, and the second value, what `forward` returned, is None.
+    Layer 0 is the embeddings as the first layer gets them. Unless the `whole` pass is needed it ends with
+    DeepEnough at the last of these layers.
     """
-    kept: dict[int, torch.Tensor] = {}
-    last = max(layers, default=None) if not whole else None
-    output = None
-    with ExitStack() as stack, suppress(_DeepEnough):
-        for layer in set(layers):
-            stack.callback(_tap(decoder, layer, _keep(kept, layer, stop=layer == last)).remove)
-        output = forward()
-    return kept, output
+
+    def __init__(self, layers: Iterable[int], whole: bool) -> None:
+        self._layers = frozenset(layers)
+        self._last = None if whole else max(self._layers)
+        self.kept: dict[int, torch.Tensor] = {}
+
+    def take(self, layer: int, hidden: torch.Tensor) -> None:
+        """Look at what a layer gave."""
+        if layer in self._layers:
+            self.kept[layer] = hidden
+        if layer == self._last:
+            raise DeepEnough
 
 
-def _tap(decoder: Any, layer: int, keep: Callable[[torch.Tensor], None]) -> RemovableHandle:
-    layers: list[torch.nn.Module] = decoder.layers
-    if layer:
-        return layers[layer - 1].register_forward_hook(lambda _module, _inputs, output: keep(output))
+def install(decoder: Any) -> None:
+    """Let each pass look at what lies between the layers through its plan; once, whatever the threads."""
+    layers: list[torch.nn.Module] = list(decoder.layers)
     # Not what `embed_tokens` gives: a family may scale that.
-    return layers[0].register_forward_pre_hook(lambda _module, inputs: keep(inputs[0]))
+    layers[0].register_forward_pre_hook(_before_first, with_kwargs=True)
+    for number, layer in enumerate(layers, start=1):
+        layer.register_forward_hook(_after(number), with_kwargs=True)
 
 
-def _keep(kept: dict[int, torch.Tensor], layer: int, stop: bool) -> Callable[[torch.Tensor], None]:
-    def keep(hidden: torch.Tensor) -> None:
-        kept[layer] = hidden
-        if stop:
-            raise _DeepEnough
+def _before_first(
+    _module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], options: dict[str, Any]
+) -> None:
+    options["plan"].tap.take(0, inputs[0])
 
-    return keep
+
+def _after(number: int) -> Any:
+    def hook(_module: torch.nn.Module, _inputs: Any, options: dict[str, Any], output: torch.Tensor) -> None:
+        options["plan"].tap.take(number, output)
+
+    return hook

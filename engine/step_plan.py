@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.kv_cache import KVCache
+from engine.lanes import LayerProgress
+from engine.layer_tap import LayerTap
 from engine.masks import MaskMaker
 from engine.sequence import Chunk
 
@@ -41,14 +43,30 @@ class FreshSpan:
 Span = DecodeSpan | ChunkSpan | FreshSpan
 
 
+@dataclass(frozen=True, slots=True)
+class LaneSync:
+    """A lane's place among those of its step."""
+
+    progress: LayerProgress
+    lane: int
+    sources: frozenset[int]
+
+    def wrote(self, layer: int) -> None:
+        """This lane's KV of a layer is written; returns when that of the lanes whose KV it reads is, too."""
+        self.progress.wrote(self.lane, layer)
+        self.progress.wait(self.sources, layer)
+
+
 @dataclass(slots=True)
 class StepPlan:
-    """One step's chunks, in the order of its rows, and where their KV goes."""
+    """One lane's chunks of a step, in the order of its rows, and where their KV goes."""
 
     kv_cache: KVCache
     chunks: list[Chunk]
     dtype: torch.dtype
     device: torch.device
+    tap: LayerTap
+    sync: LaneSync
     slots: torch.Tensor  # [num_tokens] int64
     _spans: dict[int | None, list[Span]] = field(default_factory=dict)
     _scratch: torch.Tensor | None = None
@@ -62,6 +80,11 @@ class StepPlan:
             self._spans[window] = _make_spans(self.chunks, masks, self.kv_cache.block_tokens)
         return self._spans[window]
 
+    def write(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Put the rows' key and value, [num_tokens, num_kv_heads, head_dim], where they belong."""
+        self.kv_cache.write(layer, self.slots, key, value)
+        self.sync.wrote(layer)
+
     def gather(self, layer: int, block_ids: torch.Tensor) -> torch.Tensor:
         """[len(block_ids) * block_tokens, 2, num_kv_heads, head_dim], valid until the next call."""
         if self._scratch is None or len(self._scratch) < len(block_ids):
@@ -74,15 +97,13 @@ def row_order(chunks: list[Chunk]) -> list[int]:
     return sorted(range(len(chunks)), key=lambda i: (not _is_decode(chunks[i]), chunks[i].end))
 
 
-def plan_step(chunks: list[Chunk], kv_cache: KVCache, dtype: torch.dtype, device: torch.device) -> StepPlan:
-    """Prepare attention for chunks in row order."""
-    block_tokens = kv_cache.block_tokens
-    slots = [
+def slots_of(chunks: list[Chunk], block_tokens: int) -> list[int]:
+    """Where the KV of the chunks' tokens goes."""
+    return [
         chunk.sequence.block_table[index // block_tokens] * block_tokens + index % block_tokens
         for chunk in chunks
         for index in range(chunk.start, chunk.end)
     ]
-    return StepPlan(kv_cache, chunks, dtype, device, torch.tensor(slots, device=device))
 
 
 def _is_decode(chunk: Chunk) -> bool:

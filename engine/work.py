@@ -39,6 +39,17 @@ class HiddenSums:
 ChunkResult = Sampled | EdgeLogprobs | HiddenSums | None
 
 
+def merge(first: ChunkResult, second: ChunkResult) -> ChunkResult:
+    """The result of a chunk from those of its two parts, which were computed apart."""
+    match first, second:
+        case EdgeLogprobs(), EdgeLogprobs():
+            return EdgeLogprobs(first.by_edge | second.by_edge)
+        case HiddenSums(), HiddenSums():
+            total = [before + more for before, more in zip(first.total, second.total, strict=True)]
+            return HiddenSums(total, second.last)
+    return second
+
+
 @dataclass(slots=True)
 class Generation:
     """Decode tokens until a stop token, a stop string, the matcher's end or `max_tokens`.
