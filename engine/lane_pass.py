@@ -63,7 +63,7 @@ class LanePass:
         return StepPlan(self._kv_cache, chunks, self._dtype, self._device, _tap(chunks), sync, slots)
 
     def _decode(self, plan: StepPlan) -> torch.Tensor | None:
-        """Forward over flat tokens: [num_tokens, hidden_size] after the final norm; None if nobody needs it."""
+        """Forward over flat tokens: [num_tokens, hidden_size] after the final norm, or None."""
         token_ids = [token_id for chunk in plan.chunks for token_id in chunk.token_ids]
         positions = [p for chunk in plan.chunks for p in chunk.sequence.positions(chunk.start, chunk.end)]
         with suppress(DeepEnough):

@@ -30,7 +30,7 @@ class Lanes:
         return max(1, min(self._num_cores, num_rows // MIN_ROWS))
 
     def run(self, function: Callable[[PartT], ResultT], parts: Sequence[PartT]) -> list[ResultT]:
-        """Call the function with each part, a lane each; when all have ended, raises what one of them raised."""
+        """Call the function with each part, a lane each; raises what one raised when all have ended."""
         threads = self._num_cores // len(parts)
 
         def call(part: PartT) -> ResultT:
