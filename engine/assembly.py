@@ -11,7 +11,7 @@ from engine.intake import Intake, Limits
 from engine.kv_cache import KVCache, KVShape
 from engine.lane_pass import LanePass
 from engine.lanes import Lanes
-from engine.loading import kv_shape, load_model, pick_device, pick_dtype
+from engine.loading import kv_shape, load_model, pick_device, pick_dtype, pick_quantization
 from engine.memory import default_kv_cache_bytes
 from engine.models import fingerprint, resolve
 from engine.runner import ModelRunner
@@ -40,7 +40,8 @@ def assemble(config: EngineConfig) -> Parts:
     tokenizer = Tokenizer(resolved.path)
     device = pick_device(config)
     dtype = pick_dtype(config, device)
-    model = load_model(resolved, dtype, device)
+    quantization = pick_quantization(config, resolved, dtype)
+    model = load_model(resolved, dtype, device, quantization)
     model_len = _wanted_model_len(config, model.config.max_position_embeddings)
     shape = kv_shape(model, dtype)
     num_blocks = _num_blocks(config, shape, model_len, device)
@@ -66,7 +67,7 @@ def assemble(config: EngineConfig) -> Parts:
             config.block_tokens,
         ),
         limits=limits,
-        fingerprint=fingerprint(resolved, str(dtype).removeprefix("torch.")),
+        fingerprint=fingerprint(resolved, f"{str(dtype).removeprefix('torch.')}/{quantization}"),
     )
 
 

@@ -40,11 +40,15 @@ def _convert_in_process(file: Path, folder: Path) -> None:
 
 
 def main(file: Path, folder: Path) -> None:
-    """Load a GGUF file and save it as float32 safetensors with its tokenizer and chat template."""
+    """Load a GGUF file and save it as float16 safetensors with its tokenizer and chat template.
+
+    float16 is what the scales of its blocks are stored in; what the rounding changes is a hundredth of what
+    quantizing to a GGUF file's few bits has changed.
+    """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
-    model = AutoModelForCausalLM.from_pretrained(**source)
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype="float16")
     # It is loaded dequantized, and must not be saved as if it were not.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config

@@ -9,11 +9,11 @@ from transformers.utils import logging
 
 from engine import families, weight_checks
 from engine.attention import ATTENTION_NAME, paged_attention
-from engine.config import EngineConfig
+from engine.config import EngineConfig, Quantization
 from engine.errors import ModelError
 from engine.kv_cache import KVShape
-from engine.models import ResolvedModel
-from engine.packed_linear import pack_linears
+from engine.models import ResolvedModel, stored_bits
+from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
 # One product for each expert's rows. Of transformers' other ways, "batched_mm" copies an expert's weights for
 # every row, and the loop of "eager" waits for the device at every expert.
@@ -35,7 +35,24 @@ def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
     return by_name.get(config.dtype, torch.bfloat16 if device.type == "cuda" else torch.float32)
 
 
-def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
+def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torch.dtype) -> Quantization:
+    """16-bit weights on a CPU that multiplies by them, where they are stored so or it is asked for.
+
+    Raises ModelError where they are asked for and not to be had.
+    """
+    possible = pick_device(config).type == "cpu" and dtype is torch.float32 and has_onednn() and has_fp16()
+    if config.quantization == "fp16" and not possible:
+        raise ModelError(
+            "quantization='fp16' needs device='cpu', dtype='float32' and a CPU with AVX2; use 'auto'"
+        )
+    if config.quantization == "auto":
+        return "fp16" if possible and stored_bits(resolved.path) == 16 else "none"
+    return config.quantization
+
+
+def load_model(
+    resolved: ResolvedModel, dtype: torch.dtype, device: torch.device, quantization: Quantization
+) -> Any:
     """The model, ready for inference; raises ModelError."""
     AttentionInterface.register(ATTENTION_NAME, paged_attention)
     logging.disable_progress_bar()
@@ -63,8 +80,8 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
         ) from error
     _refuse(str(resolved.path), weight_checks.problems(info))
     model = model.to(device).eval()
-    if device.type == "cpu" and dtype is torch.float32:
-        pack_linears(model)
+    if device.type == "cpu" and dtype is torch.float32 and has_onednn():
+        pack_linears(model, fp16=quantization == "fp16")
     return model
 
 

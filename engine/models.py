@@ -1,12 +1,14 @@
 """Which files a model name stands for, and what identifies them. Imports no torch."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from engine.conversion import convert_gguf
 from engine.errors import ModelError
@@ -22,6 +24,7 @@ IDENTIFYING_FILES = (
     "special_tokens_map.json",
     "chat_template.jinja",
 )
+BITS = {"F32": 32, "F16": 16, "BF16": 16}
 SAMPLES_PER_FILE = 64
 SAMPLE_BYTES = 4096
 
@@ -87,7 +90,7 @@ def _from_folder(model: str, folder: Path) -> ResolvedModel:
 def _from_gguf(model: str, file: Path) -> ResolvedModel:
     with file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    folder = _cache_folder() / "models" / sha256
+    folder = _cache_folder() / "models" / f"{sha256}-fp16"
     if not folder.is_dir():
         convert_gguf(file, folder)
     return ResolvedModel(model, folder, sha256)
@@ -108,6 +111,20 @@ def _from_hub(model: str) -> ResolvedModel:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(f"{_unknown(model)}; the hub said: {error}") from error
     return _from_folder(model, Path(folder))
+
+
+def stored_bits(folder: Path) -> int | None:
+    """How many bits each weight in a folder's safetensors has; None if not all have as many."""
+    dtypes = {tensor["dtype"] for path in folder.glob("*.safetensors") for tensor in _header(path)}
+    bits = {BITS.get(dtype) for dtype in dtypes}
+    return bits.pop() if len(bits) == 1 else None
+
+
+def _header(path: Path) -> list[dict[str, Any]]:
+    """What a file says of its tensors (https://github.com/huggingface/safetensors#format)."""
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return [entry for name, entry in header.items() if name != "__metadata__"]
 
 
 def fingerprint(resolved: ResolvedModel, dtype: str) -> str:

@@ -1,42 +1,60 @@
-"""Linear layers whose weights oneDNN has laid out beforehand: float32 on a CPU, a quarter faster.
+"""Linear layers laid out beforehand for a CPU: float32 in, float32 sums, float32 out.
 
-The operators are torch's own but not public (inductor calls them); nothing else here knows them.
+oneDNN's layout is the fastest for many rows. For few rows reading the weights is what takes the time, and
+fbgemm's, which keeps them in 16 bits, is up to three times faster (`ops/BENCHMARKS.md`). The operators are
+torch's own but not public, and fbgemm's are to go (pytorch #184982): nothing else here knows them.
 """
 
 import torch
 from torch import nn
 
-# The number of rows that the layout is for. Decoding has about that many; others lose next to nothing.
-TYPICAL_ROWS = 32
+# The number of rows that oneDNN's layout is for; others lose next to nothing.
+TYPICAL_ROWS = 128
+FEW_ROWS = 48  # up to this many the 16-bit layout is faster
 
 
-def available() -> bool:
+def has_onednn() -> bool:
     """Whether this torch has oneDNN."""
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
-class PackedLinear(nn.Module):
-    """`nn.Linear` for inference: the same sums in float32, added up in another order."""
+def has_fp16() -> bool:
+    """Whether this torch and this CPU multiply by 16-bit weights."""
+    return "fbgemm" in torch.backends.quantized.supported_engines and torch.cpu._is_avx2_supported()
 
-    def __init__(self, linear: nn.Linear) -> None:
+
+class PackedLinear(nn.Module):
+    """`nn.Linear` for inference: the same sums in float32, added up in another order.
+
+    With `fp16` the weights are rounded to 16 bits, which changes nothing where that is how they were stored,
+    and are kept twice, 6 bytes each in all.
+    """
+
+    def __init__(self, linear: nn.Linear, fp16: bool) -> None:
         super().__init__()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), TYPICAL_ROWS)
+        weight = linear.weight.detach()
         self._bias = None if linear.bias is None else linear.bias.detach()
+        self._few_rows = None
+        if fp16:
+            limit = torch.finfo(torch.float16).max
+            weight = weight.clamp(-limit, limit).half().float()
+            self._few_rows = torch.ops.quantized.linear_prepack_fp16(weight, self._bias)
+        self._many_rows = torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL_ROWS)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """[..., in_features] to [..., out_features]."""
-        product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
-            rows, self._weight, self._bias, "none", [], ""
-        )
+        product: torch.Tensor
+        if self._few_rows is not None and rows.numel() <= FEW_ROWS * rows.shape[-1]:
+            product = torch.ops.quantized.linear_dynamic_fp16(rows, self._few_rows)
+        else:
+            product = torch.ops.mkldnn._linear_pointwise(rows, self._many_rows, self._bias, "none", [], "")
         return product
 
 
-def pack_linears(model: nn.Module) -> None:
-    """Replace every linear layer of a float32 model on a CPU, where this torch has oneDNN."""
-    if not available():
-        return
+def pack_linears(model: nn.Module, fp16: bool) -> None:
+    """Replace every linear layer of a float32 model on a CPU."""
     with torch.inference_mode():
         for module in list(model.modules()):
             for name, child in list(module.named_children()):
                 if type(child) is nn.Linear:
-                    setattr(module, name, PackedLinear(child))
+                    setattr(module, name, PackedLinear(child, fp16))

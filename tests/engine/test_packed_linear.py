@@ -4,10 +4,21 @@ import pytest
 import torch
 from torch import nn
 
-from engine.packed_linear import PackedLinear, available, pack_linears
+from engine.packed_linear import FEW_ROWS, PackedLinear, has_fp16, has_onednn, pack_linears
+
+pytestmark = pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN")
+needs_fp16 = pytest.mark.skipif(not has_fp16(), reason="no 16-bit weights on this CPU")
 
 
-@pytest.mark.skipif(not available(), reason="this torch has no oneDNN")
+def products(linear: nn.Linear, rows: torch.Tensor, fp16: bool) -> torch.Tensor:
+    """What a model of one layer gives when it is packed."""
+    model = nn.Sequential(linear, nn.Identity())
+    pack_linears(model, fp16)
+    assert isinstance(model[0], PackedLinear)
+    result: torch.Tensor = model(rows)
+    return result
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("num_rows", [1, 32, 200])
 @torch.inference_mode()
@@ -15,8 +26,24 @@ def test_a_packed_layer_gives_the_plain_ones_products(num_rows: int, bias: bool)
     torch.manual_seed(0)
     linear = nn.Linear(48, 70, bias=bias)
     rows = torch.randn(1, num_rows, 48)
-    model = nn.Sequential(linear, nn.SiLU())
-    expected = model(rows)
-    pack_linears(model)
-    assert isinstance(model[0], PackedLinear)
-    torch.testing.assert_close(model(rows), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(products(linear, rows, fp16=False), linear(rows), atol=1e-5, rtol=1e-5)
+
+
+@needs_fp16
+@pytest.mark.parametrize("num_rows", [1, FEW_ROWS, FEW_ROWS + 1, 200])
+@torch.inference_mode()
+def test_16_bit_weights_lose_nothing_that_was_stored_in_16_bits(num_rows: int) -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(48, 70)
+    linear.weight.copy_(linear.weight.half())
+    rows = torch.randn(1, num_rows, 48)
+    torch.testing.assert_close(products(linear, rows, fp16=True), linear(rows), atol=1e-5, rtol=1e-5)
+
+
+@needs_fp16
+@torch.inference_mode()
+def test_a_row_has_the_same_product_alone_and_in_company() -> None:
+    linear = nn.Linear(48, 70)
+    rows = torch.randn(FEW_ROWS + 100, 48)
+    together = products(linear, rows, fp16=True)
+    torch.testing.assert_close(products(linear, rows[:1], fp16=True), together[:1], atol=1e-5, rtol=1e-5)
