@@ -85,7 +85,10 @@ TWO_ROPES = {
         ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, "uses 'dynamic' rotary embeddings"),
         ({"model_type": "phi3", "rope_parameters": LONG_ROPE}, "uses 'longrope' rotary embeddings"),
         ({"model_type": "gemma3_text", "rope_parameters": TWO_ROPES}, "uses 'dynamic' rotary embeddings"),
-        ({"model_type": "gemma3_text", "use_bidirectional_attention": True}, "give a causal model"),
+        (
+            {"model_type": "gemma3_text", "rope_parameters": None, "use_bidirectional_attention": True},
+            "give a causal model",
+        ),
         ({"is_causal": False}, "give a causal model"),
         ({"model_type": "qwen2", "layer_types": ["chunked_attention"] * 3}, "runs full_attention and slid"),
         ({"num_hidden_layers": 0}, "has num_hidden_layers=0 in its config.json: use at least 1"),
