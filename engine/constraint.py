@@ -17,7 +17,8 @@ class JsonSchema:
     """JSON that is valid under a schema (https://json-schema.org, draft 2020-12 and before).
 
     The schema is a text or the object itself. White space between the values is up to the model, within
-    bounds; a keyword that cannot be enforced is refused.
+    bounds; a keyword that cannot be enforced is refused. So is a `oneOf` whose cases are not
+    seen to exclude each other, unless the schema says so: `"x-guidance": {"coerce_one_of": true}`.
     """
 
     schema: str | dict[str, Any]

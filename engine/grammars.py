@@ -11,8 +11,8 @@ from engine.errors import ModelError, RequestError
 from engine.matcher import Matcher, reason_of
 from engine.tokenizer import Tokenizer
 
-# A model that is let may write white space for ever; this is room for a line break and a deep indentation.
-JSON_OPTIONS = {"whitespace_pattern": r"[ \t\n]{1,40}"}
+# A model that is let may write white space for ever: this is one space, or a line's end and an indentation.
+JSON_OPTIONS = {"whitespace_pattern": r" |\n {0,24}|\n\t{0,8}"}
 KEPT_GRAMMARS = 64  # the rows of a job share one
 
 

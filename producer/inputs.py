@@ -50,6 +50,18 @@ def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, .
         raise UserError(f"{labels_file or '--labels'} holds a label that can't be used: {error}") from error
 
 
+def parse_choices(choices: str | None) -> tuple[str, ...] | None:
+    """Texts from `--choices a,b`."""
+    if choices is None:
+        return None
+    return tuple(text for given in choices.split(",") if (text := given.strip()))
+
+
+def parse_schema(file: Path | None) -> str | None:
+    """The JSON schema in a file, as a text."""
+    return None if file is None else json.dumps(_read_json(file))
+
+
 def parse_examples(file: Path | None, text_field: str | None, label_field: str) -> tuple[Example, ...]:
     """Labelled rows of a table, for the shared part of the prompt."""
     if file is None:

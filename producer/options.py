@@ -47,6 +47,21 @@ SectionTokens = Annotated[
 ]
 MaxTokens = Annotated[int, typer.Option(min=1, max=32_768, help="Of an answer.", rich_help_panel=_JOB)]
 Temperature = Annotated[float, typer.Option(min=0.0, max=2.0, help="0 is greedy.", rich_help_panel=_JOB)]
+TopK = Annotated[int | None, typer.Option(min=1, help="Draw from the K likeliest.", rich_help_panel=_JOB)]
+MinP = Annotated[
+    float | None,
+    typer.Option(help="Leave out what is less likely than this times the likeliest.", rich_help_panel=_JOB),
+]
+Choices = Annotated[
+    str | None, typer.Option(help="Comma-separated; the answer is one of them.", rich_help_panel=_JOB)
+]
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option("--json-schema", help="The answer is JSON, valid under it.", rich_help_panel=_JOB),
+]
+Regex = Annotated[
+    str | None, typer.Option(help="The whole answer matches it; Rust's syntax.", rich_help_panel=_JOB)
+]
 System = Annotated[str | None, typer.Option(help="The system message of every prompt.", rich_help_panel=_JOB)]
 Pool = Annotated[str, typer.Option(help="mean, last or mean+last, over the tokens.", rich_help_panel=_JOB)]
 Layer = Annotated[int, typer.Option(help="Whose hidden states; -1 is the last.", rich_help_panel=_JOB)]

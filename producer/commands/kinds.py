@@ -6,7 +6,7 @@ from typing import get_args
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Kind, Spec, SummarizeSpec
 from producer import options
 from producer.errors import UserError
-from producer.inputs import parse_examples, parse_labels
+from producer.inputs import parse_choices, parse_examples, parse_labels, parse_schema
 
 
 def classify(
@@ -33,10 +33,24 @@ def summarize(
 def generate(
     max_tokens: options.MaxTokens = 256,
     temperature: options.Temperature = 0.0,
+    top_k: options.TopK = None,
+    min_p: options.MinP = None,
     system: options.System = None,
+    choices: options.Choices = None,
+    json_schema: options.SchemaFile = None,
+    regex: options.Regex = None,
 ) -> GenerateSpec:
     """An answer per prompt, or per `messages` of a JSONL row."""
-    return GenerateSpec(max_tokens=max_tokens, temperature=temperature, system=system)
+    return GenerateSpec(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        min_p=min_p,
+        system=system,
+        choices=parse_choices(choices),
+        json_schema=parse_schema(json_schema),
+        regex=regex,
+    )
 
 
 def embed(pool: options.Pool = "mean", layer: options.Layer = -1) -> EmbedSpec:

@@ -97,6 +97,28 @@ def test_logprobs_are_those_of_the_models_own_distribution(engine: Engine, refer
     )
 
 
+def test_the_likeliest_tokens_are_told_in_order_with_their_logprobs(
+    engine: Engine, reference: Reference
+) -> None:
+    prompt = PROMPTS[4]
+    requests = [(3, 0.0), (20, 0.0), (0, 0.0), (None, 0.0), (4, 2.0)]
+    futures = []
+    for count, temperature in requests:
+        sampling = Sampling(max_tokens=5, ignore_eos=True, logprobs=count, temperature=temperature, seed=1)
+        futures.append(engine.submit(Request(prompt_token_ids=prompt, sampling=sampling)))
+    three, twenty, own, none, drawn = (future.result(60) for future in futures)
+    assert (none.logprobs, none.top_logprobs, own.top_logprobs) == (None, None, None)
+    assert [len(top) for top in drawn.top_logprobs] == [4] * 5
+    for place in range(5):
+        before = [*prompt, *three.token_ids[:place]]
+        expected = [reference.logprob(before, [token_id]) for token_id in range(320)]
+        likeliest = sorted(range(320), key=lambda token_id: -expected[token_id])[:3]
+        assert [token_id for token_id, _ in three.top_logprobs[place]] == likeliest
+        for token_id, logprob in twenty.top_logprobs[place]:
+            assert logprob == pytest.approx(expected[token_id], abs=1e-4)
+        assert own.logprobs[place] == three.logprobs[place] == three.top_logprobs[place][0][1]
+
+
 def test_a_sequence_may_fill_the_model_to_its_last_position(engine: Engine, reference: Reference) -> None:
     prompt = [2 + n % 300 for n in range(MAX_LEN - 4)]
     (completion,) = generate(engine, [prompt], Sampling(max_tokens=4, ignore_eos=True))

@@ -1,6 +1,7 @@
 """Draws follow the distribution asked for, and depend on nothing but seed, position and logits."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -48,6 +49,12 @@ def test_top_p_counts_what_top_k_has_left() -> None:
     assert shares(num_draws=200, temperature=1.0, top_k=2, top_p=0.72) == [1, 0, 0, 0, 0]
 
 
+def test_min_p_draws_from_what_is_likely_enough_beside_the_likeliest() -> None:
+    # Beside the likeliest the others have 0.37, 0.14, 0.05 and 0.002.
+    drawn = shares(temperature=1.0, min_p=0.1)
+    assert drawn == pytest.approx([*LOGITS[:3].softmax(0).tolist(), 0, 0], abs=0.04)
+
+
 def test_without_a_temperature_the_likeliest_is_taken() -> None:
     assert draw(Sampling()) == 0
 
@@ -77,6 +84,25 @@ def test_a_penalty_leaves_the_next_rows_logits_alone() -> None:
     logits = LOGITS.clone()
     draw(Sampling(repetition_penalty=5.0), logits)
     assert torch.equal(logits, LOGITS)
+
+
+def test_rows_of_all_sorts_come_out_together_as_they_do_alone() -> None:
+    logits = torch.randn(12, 50, generator=torch.Generator().manual_seed(2))
+    samplings = [
+        Sampling(logprobs=2),
+        Sampling(repetition_penalty=3.0),
+        Sampling(frequency_penalty=2.0, logprobs=0),
+        Sampling(temperature=2.0, seed=1),
+        Sampling(temperature=2.0, seed=2, top_k=9, min_p=0.1, logprobs=5),
+        Sampling(temperature=2.0, seed=3, repetition_penalty=2.0),
+    ] * 2
+    sequences = []
+    for row, sampling in enumerate(samplings):
+        work = Generation(sampling, frozenset(), seed=sampling.seed or 0, stream=None)
+        sequences.append(Sequence([row, 3, 5], work))
+        sequences[-1].token_ids += [int(logits[row].argmax())] * row
+    alone = [sample(logits[row : row + 1], [sequence])[0] for row, sequence in enumerate(sequences)]
+    assert sample(logits, sequences) == alone
 
 
 RANDOM = Sampling(max_tokens=20, temperature=1.5, top_p=0.95, seed=4, ignore_eos=True)
@@ -117,3 +143,15 @@ def test_a_stop_string_ends_the_output_and_is_cut_from_its_text(engine: Engine) 
     assert stopped.text == unstopped.text[: unstopped.text.index(stop)]
     assert stopped.token_ids == unstopped.token_ids[: len(stopped.token_ids)]
     assert stopped.usage.output_tokens == len(stopped.token_ids) < 20
+
+
+def test_a_stop_token_ends_the_output_and_is_no_part_of_its_text(engine: Engine) -> None:
+    unstopped = generate(engine, RANDOM)
+    stop_token_id = unstopped.token_ids[7]
+    stopped = generate(engine, replace(RANDOM, stop_token_ids=(stop_token_id,)))
+    assert stopped.finish_reason is FinishReason.STOP
+    end = unstopped.token_ids.index(stop_token_id) + 1
+    assert stopped.token_ids == unstopped.token_ids[:end]
+    assert stopped.text == engine.tokenizer.decode(unstopped.token_ids[: end - 1])
+    watched = generate(engine, replace(RANDOM, stop_token_ids=(stop_token_id,), stop=("never",)))
+    assert watched.text == stopped.text

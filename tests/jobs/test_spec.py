@@ -1,5 +1,7 @@
 """What a user asks for is checked before anything is written."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -44,6 +46,27 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
         SPEC.validate_python({"kind": "summarize", "max_word": 20})
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"choices": ("a",), "regex": "b"}, "choices and regex"),
+        ({"choices": ()}, "at least 1"),
+        ({"choices": ("a", "")}, "at least 1 character"),
+        ({"regex": ""}, "at least 1 character"),
+        ({"json_schema": "{"}, "is not JSON: Expecting"),
+        ({"json_schema": "[]"}, "must be a JSON object"),
+        ({"top_k": 5}, "top_k does nothing at temperature 0"),
+        ({"top_p": 0.5}, "top_p does nothing at temperature 0"),
+        ({"min_p": 0.5}, "min_p does nothing at temperature 0"),
+        ({"min_p": 1.5, "temperature": 1.0}, "less than or equal to 1"),
+        ({"seed": 2**64}, "less than"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        GenerateSpec(**given)
+
+
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValidationError, match="translate"):
         SPEC.validate_python({"kind": "translate"})
@@ -55,6 +78,8 @@ def test_an_unknown_kind_is_refused() -> None:
         ClassifySpec(labels=labels("a", "b"), examples=(Example(text="t", label="b"),)),
         SummarizeSpec(max_words=30),
         GenerateSpec(stop=("\n",), seed=3, system="be brief"),
+        GenerateSpec(temperature=1.0, top_k=3, min_p=0.1, json_schema='{"type": "object"}'),
+        GenerateSpec(choices=("a", "b")),
     ],
 )
 def test_a_spec_survives_being_written_and_read(spec: Spec) -> None:

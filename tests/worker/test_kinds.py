@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import Request
+from engine import Choice, Completion, Constraint, JsonSchema, Regex, Request, Sampling
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
@@ -97,6 +97,28 @@ def test_a_chat_is_asked_as_it_is_given_with_the_system_message_first() -> None:
     (result,), engine = _run(GenerateSpec(system="be brief"), lambda *_: completion("ok"), row)
     assert engine.prompts == ["<system> be brief <user> hi <assistant> yes?"]
     assert result == {"text": "ok", "finish_reason": "stop"}
+
+
+@pytest.mark.parametrize(
+    ("given", "constraint"),
+    [
+        ({}, None),
+        ({"choices": ("yes", "no")}, Choice(("yes", "no"))),
+        ({"json_schema": '{"type": "object"}'}, JsonSchema('{"type": "object"}')),
+        ({"regex": "[a-z]+"}, Regex("[a-z]+")),
+    ],
+)
+def test_an_answer_is_drawn_and_held_as_the_spec_says(given: Any, constraint: Constraint | None) -> None:
+    spec = GenerateSpec(temperature=0.5, top_k=4, top_p=0.9, min_p=0.1, **given)
+    asked: list[Sampling] = []
+
+    def answer(_: str, request: Request) -> Completion:
+        asked.append(request.sampling)
+        return completion("ok")
+
+    _run(spec, answer, Row(id="1", text="x"))
+    wanted = Sampling(temperature=0.5, top_k=4, top_p=0.9, min_p=0.1, constraint=constraint)
+    assert asked == [wanted]
 
 
 @pytest.mark.parametrize("messages", ["hello", [{"role": "user"}], [1]])

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from engine import Completion, Request, Sampling
+from engine import Choice, Completion, Constraint, JsonSchema, Regex, Request, Sampling
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import GenerateSpec
@@ -28,9 +28,12 @@ class Generate:
         self._sampling = Sampling(
             max_tokens=spec.max_tokens,
             temperature=spec.temperature,
+            top_k=spec.top_k,
             top_p=spec.top_p,
+            min_p=spec.min_p,
             seed=spec.seed,
             stop=spec.stop,
+            constraint=_constraint(spec),
         )
 
     async def prepare(self) -> None:
@@ -47,6 +50,14 @@ class Generate:
         if self._spec.system is not None and messages[0]["role"] != "system":
             messages.insert(0, {"role": "system", "content": self._spec.system})
         return messages
+
+
+def _constraint(spec: GenerateSpec) -> Constraint | None:
+    if spec.choices is not None:
+        return Choice(spec.choices)
+    if spec.json_schema is not None:
+        return JsonSchema(spec.json_schema)
+    return Regex(spec.regex) if spec.regex is not None else None
 
 
 def _given_messages(row: Row) -> list[dict[str, str]]:
