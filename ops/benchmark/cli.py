@@ -62,7 +62,8 @@ def cpu(
     chosen = list(_chosen("--works", letters, every).values())
     mine = list(_chosen("--systems", names, systems(Pythons(vllm_python, llama_python))).values())
     with screen(console) as shown:
-        outcome = Run(mine, ceilings(), seconds_per_turn, shown).works(chosen, rounds)
+        bounds = ceilings() if any(system.module == "bydawn" for system in mine) else ()
+        outcome = Run(mine, bounds, seconds_per_turn, shown).works(chosen, rounds)
     for table in report.tables(outcome, every):
         console.print(table.for_screen())
     # Without paths: they are this machine's, and the report is for others.

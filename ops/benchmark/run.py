@@ -140,8 +140,13 @@ class Run:
     def _measure_ceilings(self, processes: Fleet, work: Work) -> None:
         for layers in self._ceilings:
             self._listener.doing(f"work {work.letter}: the linear layers alone, {layers.name}")
-            answer = processes.process(layers, work, None).run(Turn([]))
-            self.outcome.ceilings.setdefault(work.letter, {})[layers.name] = answer.details
+            try:
+                answer = processes.process(layers, work, None).run(Turn([]))
+            except SystemFailed as error:
+                processes.end(layers.name)
+                self._skip(f"linear layers alone, {layers.name}: {error}")
+            else:
+                self.outcome.ceilings.setdefault(work.letter, {})[layers.name] = answer.details
 
     def _affordable(self, system: System, turn: Turn) -> int:
         """How many of the first requests the system can do in its time, to judge by its last work."""

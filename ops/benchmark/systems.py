@@ -77,15 +77,6 @@ def _ours(folder: str) -> tuple[System, ...]:
             settings({"quantization": "none"}, "all"),
             "weights in float32",
         ),
-        System(
-            "bydawn-label-only",
-            "bydawn",
-            sys.executable,
-            settings({}, "best"),
-            "only the best label, without its probability",
-            generates=False,
-            classifies=True,
-        ),
     )
 
 
