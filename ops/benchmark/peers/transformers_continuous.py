@@ -1,0 +1,52 @@
+"""transformers' continuous batching: the manager behind `generate_batch`, kept between turns.
+
+`generate_batch` would make a new one with new memory for every call, and knows one limit for all requests.
+"""
+
+import time
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, GenerationConfig
+
+from ops.benchmark.peers.protocol import Answer, Run, Turn, serve
+
+# Its default takes 0.6 of the machine's memory, and masks for steps of 8,192 tokens.
+KV_TOKENS = 65_536
+STEP_TOKENS = 512
+
+
+def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
+    model = AutoModelForCausalLM.from_pretrained(settings["folder"], dtype=torch.float32).eval()
+    config = ContinuousBatchingConfig(max_batch_tokens=STEP_TOKENS)
+    config.num_blocks = KV_TOKENS // config.page_size
+    manager = model.init_continuous_batching(GenerationConfig(do_sample=False, eos_token_id=-1), config)
+    manager.start()
+
+    def run(turn: Turn) -> Answer:
+        started = time.perf_counter()
+        names = [manager.add_request(item.prompt, max_new_tokens=item.max_tokens) for item in turn.items]
+        outputs = _wait(manager, len(names))
+        seconds = time.perf_counter() - started
+        token_ids = [outputs[name] for name in names]
+        return Answer(seconds, [len(ids) for ids in token_ids], token_ids)
+
+    return run, {"transformers": transformers.__version__, "torch": torch.__version__}
+
+
+def _wait(manager: Any, count: int) -> dict[str, list[int]]:
+    outputs: dict[str, list[int]] = {}
+    while len(outputs) < count:
+        result = manager.get_result(timeout=1)
+        if result is None and not manager.is_running():
+            raise RuntimeError("transformers' continuous batching has ended before its requests")
+        if result is not None and result.error is not None:
+            raise RuntimeError(result.error)
+        if result is not None and result.is_finished():
+            outputs[result.request_id] = list(result.generated_tokens)
+    return outputs
+
+
+if __name__ == "__main__":
+    serve(load)
