@@ -7,11 +7,12 @@ import torch
 from engine.blocks import BlockPool
 from engine.config import EngineConfig
 from engine.errors import ModelError
+from engine.heads import Head
 from engine.intake import Intake, Limits
 from engine.kv_cache import KVCache, KVShape
 from engine.lane_pass import LanePass
 from engine.lanes import Lanes
-from engine.loading import kv_shape, load_model, pick_device, pick_dtype, pick_quantization
+from engine.loading import kv_shape, load_model, make_decoder, pick_device, pick_dtype, pick_quantization
 from engine.memory import default_kv_cache_bytes
 from engine.models import fingerprint, resolve
 from engine.runner import ModelRunner
@@ -41,7 +42,7 @@ def assemble(config: EngineConfig) -> Parts:
     device = pick_device(config)
     dtype = pick_dtype(config, device)
     quantization = pick_quantization(config, resolved, dtype)
-    model = load_model(resolved, dtype, device, quantization)
+    model = load_model(resolved, dtype, device)
     model_len = _wanted_model_len(config, model.config.max_position_embeddings)
     shape = kv_shape(model, dtype)
     num_blocks = _num_blocks(config, shape, model_len, device)
@@ -52,6 +53,7 @@ def assemble(config: EngineConfig) -> Parts:
         vocab_size=model.config.vocab_size,
         num_layers=shape.num_layers,
     )
+    kv_cache = KVCache(shape, num_blocks, config.block_tokens, device)
     return Parts(
         tokenizer=tokenizer,
         intake=Intake(tokenizer, limits),
@@ -62,7 +64,7 @@ def assemble(config: EngineConfig) -> Parts:
             max_sequences=config.max_sequences,
         ),
         runner=ModelRunner(
-            LanePass(model, KVCache(shape, num_blocks, config.block_tokens, device), dtype, device),
+            LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
             Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
             config.block_tokens,
         ),

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.soft_cap import soft_capped_attention
-from engine.step_plan import ChunkSpan, DecodeSpan, FreshSpan, StepPlan
+from engine.step_plan import ChunkSpan, DecodeSpan, FreshSpan, PagedSpan, StepPlan
 
 ATTENTION_NAME = "bydawn_paged"
 Attend = Callable[..., torch.Tensor]  # scaled_dot_product_attention, or one that takes the same arguments
@@ -38,25 +39,56 @@ def paged_attention(
     attend = _attend_with(softcap)
     queries, keys, values = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     plan.write(layer, keys, values)
-    output = torch.empty_like(queries, memory_format=torch.contiguous_format)
-    for span in plan.spans(sliding_window):
+    attended = attend_spans(layer, queries, keys, values, plan, scaling, sliding_window, attend)
+    return attended[None], None
+
+
+def attend_spans(
+    layer: int,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    plan: StepPlan,
+    scaling: float,
+    window: int | None,
+    attend: Attend = scaled_dot_product_attention,
+) -> torch.Tensor:
+    """Attend by the plan: all [num_tokens, heads, head_dim], `key` and `value` already written.
+
+    Returns the query's shape, contiguous.
+    """
+    output = torch.empty_like(query, memory_format=torch.contiguous_format)
+    for span in plan.spans(window):
         rows = span.rows
         match span:
+            case PagedSpan():
+                _attend_paged(query[rows], plan.kv_cache.slots(layer), span, scaling, output[rows])
             case DecodeSpan(block_ids=block_ids, mask=mask):
                 kv = plan.gather(layer, block_ids)
-                output[rows] = _attend_decode(queries[rows], kv, mask, scaling, attend)
+                output[rows] = _attend_decode(query[rows], kv, mask, scaling, attend)
             case ChunkSpan(block_ids=block_ids, mask=mask):
                 kv = plan.gather(layer, block_ids)[: mask.shape[-1]]
-                output[rows] = _attend_chunk(queries[rows], kv[:, 0], kv[:, 1], mask, scaling, attend)
+                output[rows] = _attend_chunk(query[rows], kv[:, 0], kv[:, 1], mask, scaling, attend)
             case FreshSpan():
-                output[rows] = _attend_chunk(queries[rows], keys[rows], values[rows], None, scaling, attend)
-    return output[None], None
+                output[rows] = _attend_chunk(query[rows], key[rows], value[rows], None, scaling, attend)
+    return output
 
 
 def _attend_with(softcap: float | None) -> Attend:
     if softcap is None:
         return scaled_dot_product_attention
     return partial(soft_capped_attention, softcap=softcap)
+
+
+def _attend_paged(
+    query: torch.Tensor, cache: torch.Tensor, span: PagedSpan, scaling: float, output: torch.Tensor
+) -> None:
+    """One query a sequence, from the cache as it lies: query and output [num_rows, num_heads, head_dim]."""
+    from engine.kernels import attend_paged  # needs numba
+
+    scale = np.float32(scaling)
+    arrays = query.contiguous().numpy(), cache.numpy(), span.block_tables, span.starts, span.ends
+    attend_paged(*arrays, span.block_tokens, scale, output.numpy())
 
 
 def _attend_decode(

@@ -34,8 +34,7 @@ class KVCache:
 
     def write(self, layer: int, slots: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> None:
         """Put key and value, both [num_tokens, num_kv_heads, head_dim], into `slots` [num_tokens] int64."""
-        flat = self._layers[layer].flatten(0, 1)
-        flat.index_copy_(0, slots, torch.stack((key, value), dim=1))
+        self.slots(layer).index_copy_(0, slots, torch.stack((key, value), dim=1))
 
     def gather(self, layer: int, block_ids: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """The blocks `block_ids` [n] int64, in that order, through the buffer `out` (`scratch`).
@@ -44,6 +43,10 @@ class KVCache:
         """
         blocks = self._layers[layer]
         return torch.index_select(blocks, 0, block_ids, out=out[: len(block_ids)]).flatten(0, 1)
+
+    def slots(self, layer: int) -> torch.Tensor:
+        """A layer's memory by slot: [num_blocks * block_tokens, 2, num_kv_heads, head_dim]."""
+        return self._layers[layer].flatten(0, 1)
 
     def scratch(self, num_blocks: int) -> torch.Tensor:
         """A buffer for `gather` of up to `num_blocks`; reusing it saves a page fault for every 4 KiB read."""

@@ -3,11 +3,10 @@
 from collections.abc import Sequence as Seq
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from engine import layer_tap
+from engine.decoder import Decoder
 from engine.edge_logprobs import edge_logprobs
 from engine.heads import Head
 from engine.kv_cache import KVCache
@@ -37,13 +36,14 @@ class PlacedChunk:
 class LanePass:
     """A model and its KV cache, which any number of threads may use for different rows."""
 
-    def __init__(self, model: Any, kv_cache: KVCache, dtype: torch.dtype, device: torch.device) -> None:
-        self._decoder = model.base_model
-        self._head = Head(model)
+    def __init__(
+        self, decoder: Decoder, head: Head, kv_cache: KVCache, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self._decoder = decoder
+        self._head = head
         self._kv_cache = kv_cache
         self._dtype = dtype
         self._device = device
-        layer_tap.install(self._decoder)
 
     @torch.inference_mode()
     def run(self, part: Part, progress: LayerProgress) -> list[ChunkResult]:
@@ -60,21 +60,20 @@ class LanePass:
 
     def _plan(self, chunks: list[Chunk], sync: LaneSync) -> StepPlan:
         slots = torch.tensor(slots_of(chunks, self._kv_cache.block_tokens), device=self._device)
-        return StepPlan(self._kv_cache, chunks, self._dtype, self._device, _tap(chunks), sync, slots)
+        return StepPlan(
+            self._kv_cache, chunks, self._dtype, self._device, _tap(chunks), sync, slots, self._decoder.paged
+        )
 
     def _decode(self, plan: StepPlan) -> torch.Tensor | None:
         """Forward over flat tokens: [num_tokens, hidden_size] after the final norm, or None."""
         token_ids = [token_id for chunk in plan.chunks for token_id in chunk.token_ids]
         positions = [p for chunk in plan.chunks for p in chunk.sequence.positions(chunk.start, chunk.end)]
         with suppress(DeepEnough):
-            output = self._decoder(
-                input_ids=torch.tensor([token_ids], device=self._device),
-                position_ids=torch.tensor([positions], device=self._device),
-                use_cache=False,
-                plan=plan,
+            return self._decoder.forward(
+                torch.tensor(token_ids, device=self._device),
+                torch.tensor(positions, device=self._device),
+                plan,
             )
-            hidden: torch.Tensor = output.last_hidden_state[0]
-            return hidden
         return None
 
     def _pool(
@@ -86,7 +85,7 @@ class LanePass:
     ) -> None:
         for item in placed:
             if isinstance(work := item.chunk.sequence.work, Pooling):
-                states = hidden if work.layer is None else tap.kept[work.layer][0]
+                states = hidden if work.layer is None else tap.kept[work.layer]
                 assert states is not None
                 results[item.index] = _sums(states[item.rows])
 

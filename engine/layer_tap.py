@@ -11,7 +11,7 @@ class DeepEnough(Exception):
 
 
 class LayerTap:
-    """Keeps the outputs of some layers in one pass, each [1, num_tokens, hidden_size].
+    """Keeps the outputs of some layers in one pass, each [num_tokens, hidden_size].
 
     Layer 0 is the embeddings as the first layer gets them. Unless the `whole` pass is needed it ends with
     DeepEnough at the last of these layers.
@@ -25,7 +25,8 @@ class LayerTap:
     def take(self, layer: int, hidden: torch.Tensor) -> None:
         """Look at what a layer gave."""
         if layer in self._layers:
-            self.kept[layer] = hidden
+            # A copy: the layers that follow may add to it in place.
+            self.kept[layer] = hidden.flatten(0, -2).clone()
         if layer == self._last:
             raise DeepEnough
 

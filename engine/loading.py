@@ -1,6 +1,7 @@
 """Weights into a transformers model that attends through our paged KV."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -10,11 +11,14 @@ from transformers.utils import logging
 from engine import families, weight_checks
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig, Quantization
+from engine.decoder import Decoder, TransformersDecoder
 from engine.errors import ModelError
 from engine.kv_cache import KVShape
 from engine.models import ResolvedModel, stored_bits
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
+# Those of `FusedDecoder`. The others run through transformers' modules.
+FUSED_FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 # One product for each expert's rows. Of transformers' other ways, "batched_mm" copies an expert's weights for
 # every row, and the loop of "eager" waits for the device at every expert.
 EXPERTS = "grouped_mm"
@@ -50,10 +54,8 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
     return config.quantization
 
 
-def load_model(
-    resolved: ResolvedModel, dtype: torch.dtype, device: torch.device, quantization: Quantization
-) -> Any:
-    """The model, ready for inference; raises ModelError."""
+def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
+    """The model as transformers has it, with our attention in it; raises ModelError."""
     AttentionInterface.register(ATTENTION_NAME, paged_attention)
     logging.disable_progress_bar()
     try:
@@ -79,10 +81,24 @@ def load_model(
             "give a folder as save_pretrained writes it, with all its files whole"
         ) from error
     _refuse(str(resolved.path), weight_checks.problems(info))
-    model = model.to(device).eval()
-    if device.type == "cpu" and dtype is torch.float32 and has_onednn():
-        pack_linears(model, fp16=quantization == "fp16")
-    return model
+    return model.to(device).eval()
+
+
+def make_decoder(model: Any, quantization: Quantization) -> Decoder:
+    """What computes a model's layers; lays its linear layers out for the CPU where it runs on one."""
+    fp16 = quantization == "fp16"
+    packs = model.device.type == "cpu" and model.dtype is torch.float32 and has_onednn()
+    decoder: Decoder
+    if packs and model.config.model_type in FUSED_FAMILIES and find_spec("numba"):
+        from engine.fused_decoder import FusedDecoder
+
+        decoder = FusedDecoder(model, fp16)
+        del model.base_model.layers  # it has copies of its own
+    else:
+        decoder = TransformersDecoder(model)
+    if packs:
+        pack_linears(model, fp16)
+    return decoder
 
 
 def _refuse(name: str, problems: Iterator[str]) -> None:

@@ -7,9 +7,11 @@ torch's own but not public, and fbgemm's are to go (pytorch #184982): nothing el
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 # The number of rows that oneDNN's layout is for; others lose next to nothing.
 TYPICAL_ROWS = 128
+ROWS_STEP = 8
 FEW_ROWS = 48  # up to this many the 16-bit layout is faster
 
 
@@ -30,10 +32,9 @@ class PackedLinear(nn.Module):
     and are kept twice, 6 bytes each in all.
     """
 
-    def __init__(self, linear: nn.Linear, fp16: bool) -> None:
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, fp16: bool) -> None:
         super().__init__()
-        weight = linear.weight.detach()
-        self._bias = None if linear.bias is None else linear.bias.detach()
+        self._bias = bias
         self._few_rows = None
         if fp16:
             limit = torch.finfo(torch.float16).max
@@ -43,12 +44,15 @@ class PackedLinear(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """[..., in_features] to [..., out_features]."""
-        product: torch.Tensor
-        if self._few_rows is not None and rows.numel() <= FEW_ROWS * rows.shape[-1]:
-            product = torch.ops.quantized.linear_dynamic_fp16(rows, self._few_rows)
+        flat = rows.flatten(0, -2)
+        if self._few_rows is not None and len(flat) <= FEW_ROWS:
+            product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(flat, self._few_rows)
         else:
-            product = torch.ops.mkldnn._linear_pointwise(rows, self._many_rows, self._bias, "none", [], "")
-        return product
+            # oneDNN compiles, and keeps, code for every number of rows that it meets: let it meet few.
+            padded = pad(flat, (0, 0, 0, -len(flat) % ROWS_STEP))
+            product = torch.ops.mkldnn._linear_pointwise(padded, self._many_rows, self._bias, "none", [], "")
+            product = product[: len(flat)]
+        return product.view(*rows.shape[:-1], -1)
 
 
 def pack_linears(model: nn.Module, fp16: bool) -> None:
@@ -57,4 +61,9 @@ def pack_linears(model: nn.Module, fp16: bool) -> None:
         for module in list(model.modules()):
             for name, child in list(module.named_children()):
                 if type(child) is nn.Linear:
-                    setattr(module, name, PackedLinear(child, fp16))
+                    setattr(module, name, _packed(child, fp16))
+
+
+def _packed(linear: nn.Linear, fp16: bool) -> PackedLinear:
+    bias = None if linear.bias is None else linear.bias.detach()
+    return PackedLinear(linear.weight.detach(), bias, fp16)

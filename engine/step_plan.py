@@ -6,6 +6,8 @@ length; a longer chunk has a call of its own.
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from engine.kv_cache import KVCache
@@ -13,6 +15,8 @@ from engine.lanes import LayerProgress
 from engine.layer_tap import LayerTap
 from engine.masks import MaskMaker
 from engine.sequence import Chunk
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,18 @@ class FreshSpan:
     rows: slice
 
 
-Span = DecodeSpan | ChunkSpan | FreshSpan
+@dataclass(frozen=True, slots=True)
+class PagedSpan:
+    """Rows of as many sequences, one new token each, for a kernel that reads block tables."""
+
+    rows: slice
+    block_tables: Ints  # [num_rows, most blocks]
+    starts: Ints  # [num_rows], the first token that is attended to
+    ends: Ints  # [num_rows], the one after the last
+    block_tokens: int
+
+
+Span = DecodeSpan | ChunkSpan | FreshSpan | PagedSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,10 @@ class LaneSync:
 
 @dataclass(slots=True)
 class StepPlan:
-    """One lane's chunks of a step, in the order of its rows, and where their KV goes."""
+    """One lane's chunks of a step, in the order of its rows, and where their KV goes.
+
+    `paged`: single tokens are attended by a kernel that reads block tables, not through gathered copies.
+    """
 
     kv_cache: KVCache
     chunks: list[Chunk]
@@ -68,6 +86,7 @@ class StepPlan:
     tap: LayerTap
     sync: LaneSync
     slots: torch.Tensor  # [num_tokens] int64
+    paged: bool = False
     _spans: dict[int | None, list[Span]] = field(default_factory=dict)
     _scratch: torch.Tensor | None = None
 
@@ -77,7 +96,7 @@ class StepPlan:
             window = None
         if window not in self._spans:
             masks = MaskMaker(window, self.dtype, self.device)
-            self._spans[window] = _make_spans(self.chunks, masks, self.kv_cache.block_tokens)
+            self._spans[window] = _make_spans(self.chunks, masks, self.kv_cache.block_tokens, self.paged)
         return self._spans[window]
 
     def write(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
@@ -110,10 +129,11 @@ def _is_decode(chunk: Chunk) -> bool:
     return chunk.num_tokens == 1 and chunk.is_causal
 
 
-def _make_spans(chunks: list[Chunk], masks: MaskMaker, block_tokens: int) -> list[Span]:
-    spans: list[Span] = []
-    row = 0
-    for group in _groups(chunks):
+def _make_spans(chunks: list[Chunk], masks: MaskMaker, block_tokens: int, paged: bool) -> list[Span]:
+    singles = [chunk for chunk in chunks if _is_decode(chunk)] if paged else []
+    spans: list[Span] = [_paged_span(singles, masks.window, block_tokens)] if singles else []
+    row = len(singles)
+    for group in _groups(chunks[row:]):
         rows = slice(row, row + sum(chunk.num_tokens for chunk in group))
         if _is_decode(group[0]):
             spans.append(_decode_span(rows, group, masks, block_tokens))
@@ -121,6 +141,15 @@ def _make_spans(chunks: list[Chunk], masks: MaskMaker, block_tokens: int) -> lis
             spans.append(_chunk_span(rows, group[0], masks, block_tokens))
         row = rows.stop
     return spans
+
+
+def _paged_span(chunks: list[Chunk], window: int | None, block_tokens: int) -> PagedSpan:
+    tables = [_blocks(chunk, block_tokens) for chunk in chunks]
+    width = max(map(len, tables))
+    padded = np.array([table + table[-1:] * (width - len(table)) for table in tables])
+    ends = np.array([chunk.end for chunk in chunks])
+    starts = np.zeros_like(ends) if window is None else np.maximum(ends - window, 0)
+    return PagedSpan(slice(0, len(chunks)), padded, starts, ends, block_tokens)
 
 
 def _groups(chunks: list[Chunk]) -> list[list[Chunk]]:

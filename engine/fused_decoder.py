@@ -1,0 +1,141 @@
+"""Llama's decoder and those of its nearest relatives, with our own modules, for a CPU.
+
+The same sums as transformers' modules in fewer passes over memory: queries, keys and values come of one
+product, gate and up of another, and what lies between products is one kernel each (`engine/kernels.py`).
+It reads top to bottom; transformers' `LlamaModel` is the reference.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine import kernels
+from engine.attention import attend_spans
+from engine.packed_linear import PackedLinear
+from engine.step_plan import StepPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Numbers of heads, and how large one is."""
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+
+
+class FusedDecoder:
+    """Embeddings, layers and the final norm of a transformers model, whose linear layers it takes over."""
+
+    paged = True
+
+    def __init__(self, model: Any, fp16: bool) -> None:
+        decoder, config = model.base_model, model.config
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        shape = Shape(config.num_attention_heads, config.num_key_value_heads, head_dim)
+        self._embed = decoder.embed_tokens
+        self._rotary = decoder.rotary_emb
+        self._layers = [FusedLayer(number, layer, shape, fp16) for number, layer in enumerate(decoder.layers)]
+        self._norm = Norm(decoder.norm)
+
+    def forward(self, token_ids: torch.Tensor, positions: torch.Tensor, plan: StepPlan) -> torch.Tensor:
+        """As `Decoder.forward`."""
+        hidden = self._embed(token_ids)
+        cos, sin = (table[0].numpy() for table in self._rotary(hidden, position_ids=positions[None]))
+        plan.tap.take(0, hidden)
+        for number, layer in enumerate(self._layers, start=1):
+            layer(hidden, cos, sin, plan)
+            plan.tap.take(number, hidden)
+        return self._norm(hidden)
+
+
+class FusedLayer:
+    """One layer: attention and a gated MLP, each after a norm and added to what went in."""
+
+    def __init__(self, number: int, layer: Any, shape: Shape, fp16: bool) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self._number = number
+        self._shape = shape
+        self._scaling: float = attention.scaling
+        # Where the family has layers with and without one, each layer knows its own.
+        window_owner = attention if hasattr(attention, "sliding_window") else attention.config
+        self._window: int | None = getattr(window_owner, "sliding_window", None)
+        self._qkv = _pack([attention.q_proj, attention.k_proj, attention.v_proj], fp16)
+        self._output = _pack([attention.o_proj], fp16)
+        self._gate_up = _pack([mlp.gate_proj, mlp.up_proj], fp16)
+        self._down = _pack([mlp.down_proj], fp16)
+        self._attention_norm = Norm(layer.input_layernorm)
+        self._mlp_norm = Norm(layer.post_attention_layernorm)
+        self._head_norms = HeadNorms.of(attention, shape)
+
+    def __call__(
+        self, hidden: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats, plan: StepPlan
+    ) -> None:
+        """Add the layer's output to `hidden` [num_tokens, hidden_size], in place."""
+        attended = self._attend(self._qkv(self._attention_norm(hidden)), cos, sin, plan)
+        hidden += self._output(attended)
+        gate_up = self._gate_up(self._mlp_norm(hidden))
+        product = gate_up.new_empty(len(gate_up), gate_up.shape[1] // 2)
+        kernels.silu_product(gate_up.numpy(), product.numpy())
+        hidden += self._down(product)
+
+    def _attend(
+        self, qkv: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats, plan: StepPlan
+    ) -> torch.Tensor:
+        """[num_tokens, num_heads * head_dim] from queries, keys and values side by side."""
+        shape = self._shape
+        counts = [shape.num_heads, shape.num_kv_heads, shape.num_kv_heads]
+        if self._head_norms is not None:
+            self._head_norms(qkv)
+        kernels.rotate(qkv.numpy(), shape.num_heads + shape.num_kv_heads, cos, sin)
+        query, key, value = torch.split(qkv.view(len(qkv), -1, shape.head_dim), counts, dim=1)
+        plan.write(self._number, key, value)
+        return attend_spans(self._number, query, key, value, plan, self._scaling, self._window).flatten(1)
+
+
+class Norm:
+    """A root mean square norm with transformers' weight and epsilon."""
+
+    def __init__(self, module: Any) -> None:
+        self._weight = module.weight.detach().numpy()
+        self._epsilon = np.float32(module.variance_epsilon)
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """[rows, size] to the same."""
+        normed = torch.empty_like(rows)
+        kernels.rms_norm(rows.numpy(), self._weight, self._epsilon, normed.numpy())
+        return normed
+
+
+@dataclass(frozen=True, slots=True)
+class HeadNorms:
+    """Qwen3's norms of each query and key head."""
+
+    weights: kernels.Floats  # [heads, head_dim]
+    epsilon: np.float32
+
+    @classmethod
+    def of(cls, attention: Any, shape: Shape) -> "HeadNorms | None":
+        """None where the family has none."""
+        if not hasattr(attention, "q_norm"):
+            return None
+        query, key = (
+            norm.weight.detach().expand(count, -1)
+            for norm, count in ((attention.q_norm, shape.num_heads), (attention.k_norm, shape.num_kv_heads))
+        )
+        return cls(torch.cat((query, key)).numpy(), np.float32(attention.q_norm.variance_epsilon))
+
+    def __call__(self, qkv: torch.Tensor) -> None:
+        """In place, on queries and keys side by side: [rows, heads * head_dim] and what follows."""
+        kernels.head_norm(qkv.numpy(), self.weights, self.epsilon)
+
+
+def _pack(linears: list[nn.Linear], fp16: bool) -> PackedLinear:
+    """Several layers with the same input as one, their outputs side by side."""
+    weight = torch.cat([linear.weight.detach() for linear in linears])
+    biases = [linear.bias.detach() for linear in linears if linear.bias is not None]
+    assert len(biases) in (0, len(linears)), "some of these layers have a bias and some have none"
+    return PackedLinear(weight, torch.cat(biases) if biases else None, fp16)

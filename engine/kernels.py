@@ -1,0 +1,193 @@
+"""What lies between a decoder's matrix products, for a CPU: one pass over the rows for several of torch's.
+
+Compiled by numba when first called and kept in its cache; each runs in the calling thread, without the GIL.
+All arrays are C-contiguous, or LLVM could make no vector instructions of the loops.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+_LOG2_E = np.float32(1.4426950408889634)
+_LN2_HIGH = np.float32(0.693359375)
+_LN2_LOW = np.float32(-2.12194440e-4)
+# Added to a float32, it rounds to a whole number, which then stands in the lowest bits.
+_ROUND = np.float32(12582912.0)
+_ROUND_BITS = np.int32(0x4B400000)
+_LEAST, _MOST = np.float32(-87.0), np.float32(88.0)
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def _compiled(*relaxed: str) -> Callable[[FunctionT], FunctionT]:
+    fastmath = {"contract", "nnan", "ninf", "nsz", *relaxed}
+    compiled: Callable[[FunctionT], FunctionT] = numba.njit(
+        nogil=True, cache=True, error_model="numpy", fastmath=fastmath
+    )
+    return compiled
+
+
+_exact = _compiled()
+# Sums may be taken in any order, which is what makes vectors of them possible.
+_summing = _compiled("reassoc")
+
+
+@_exact
+def exp_in_place(x: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
+    """e to the power of each of x; `bits` is `powers` seen as int32, and both are scratch as long as x.
+
+    The polynomial is that of Cephes' expf (https://www.netlib.org/cephes/), good to 2e-7.
+    """
+    for i in range(len(x)):
+        x[i] = min(max(x[i], _LEAST), _MOST)
+        powers[i] = x[i] * _LOG2_E + _ROUND
+    for i in range(len(x)):
+        whole = powers[i] - _ROUND
+        r = x[i] - whole * _LN2_HIGH - whole * _LN2_LOW
+        p = np.float32(1.9875691500e-4)
+        p = p * r + np.float32(1.3981999507e-3)
+        p = p * r + np.float32(8.3334519073e-3)
+        p = p * r + np.float32(4.1665795894e-2)
+        p = p * r + np.float32(1.6666665459e-1)
+        p = p * r + np.float32(5.0000001201e-1)
+        x[i] = p * r * r + r + np.float32(1.0)
+    for i in range(len(x)):
+        bits[i] = (bits[i] - _ROUND_BITS + np.int32(127)) << np.int32(23)
+    for i in range(len(x)):
+        x[i] *= powers[i]
+
+
+@_summing
+def rms_norm(x: Floats, weight: Floats, epsilon: np.float32, out: Floats) -> None:
+    """Root mean square norm of each row (https://arxiv.org/abs/1910.07467); x and out [rows, size]."""
+    size = x.shape[1]
+    for row in range(x.shape[0]):
+        total = np.float32(0.0)
+        for i in range(size):
+            total += x[row, i] * x[row, i]
+        scale = np.float32(1.0) / np.sqrt(total / np.float32(size) + epsilon)
+        for i in range(size):
+            out[row, i] = x[row, i] * scale * weight[i]
+
+
+@_summing
+def head_norm(heads: Floats, weights: Floats, epsilon: np.float32) -> None:
+    """Root mean square norm of each head, in place.
+
+    heads [rows, size], of which the first [heads, head_dim] are as `weights`.
+    """
+    count, size = weights.shape
+    for row in range(heads.shape[0]):
+        for head in range(count):
+            values = heads[row, head * size : (head + 1) * size]
+            total = np.float32(0.0)
+            for i in range(size):
+                total += values[i] * values[i]
+            scale = np.float32(1.0) / np.sqrt(total / np.float32(size) + epsilon)
+            for i in range(size):
+                values[i] *= scale * weights[head, i]
+
+
+@_exact
+def silu_product(gate_up: Floats, out: Floats) -> None:
+    """silu(gate) * up; gate_up [rows, 2 * size], out [rows, size]."""
+    size = out.shape[1]
+    powers = np.empty(size, np.float32)
+    bits = powers.view(np.int32)
+    for row in range(out.shape[0]):
+        for i in range(size):
+            out[row, i] = -gate_up[row, i]
+        exp_in_place(out[row], powers, bits)
+        for i in range(size):
+            out[row, i] = gate_up[row, i] * gate_up[row, size + i] / (np.float32(1.0) + out[row, i])
+
+
+@_exact
+def rotate(heads: Floats, num_heads: int, cos: Floats, sin: Floats) -> None:
+    """Rotary positions, in place: the first `num_heads` of [rows, size]; cos and sin [rows, head_dim]."""
+    size = cos.shape[1]
+    half = size // 2
+    first = np.empty(half, np.float32)  # a copy, so that what is read is not what is being written
+    for row in range(heads.shape[0]):
+        for head in range(num_heads):
+            values = heads[row, head * size : (head + 1) * size]
+            for i in range(half):
+                first[i] = values[i]
+            for i in range(half):
+                values[i] = first[i] * cos[row, i] - values[half + i] * sin[row, i]
+            for i in range(half):
+                values[half + i] = values[half + i] * cos[row, half + i] + first[i] * sin[row, half + i]
+
+
+@_summing
+def _dot(a: Floats, b: Floats) -> np.float32:
+    total = np.float32(0.0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@_summing
+def _scores_to_weights(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
+    """Softmax, in place."""
+    top = scores[0]
+    for i in range(len(scores)):
+        top = max(top, scores[i])
+    for i in range(len(scores)):
+        scores[i] -= top
+    exp_in_place(scores, powers, bits)
+    total = np.float32(0.0)
+    for i in range(len(scores)):
+        total += scores[i]
+    for i in range(len(scores)):
+        scores[i] /= total
+
+
+@_summing
+def attend_paged(
+    query: Floats,
+    cache: Floats,
+    tables: Ints,
+    starts: Ints,
+    ends: Ints,
+    block_tokens: int,
+    scale: np.float32,
+    out: Floats,
+) -> None:
+    """One query a sequence, attending to its tokens from `starts` to before `ends` where they lie.
+
+    query and out [rows, num_heads, head_dim], cache [slots, 2, num_kv_heads, head_dim], tables
+    [rows, blocks].
+    """
+    num_heads, num_kv_heads = query.shape[1], cache.shape[2]
+    group = num_heads // num_kv_heads
+    longest = 0
+    for row in range(len(ends)):
+        longest = max(longest, ends[row] - starts[row])
+    scores = np.empty((num_heads, longest), np.float32)
+    powers = np.empty(longest, np.float32)
+    bits = powers.view(np.int32)
+    for row in range(len(ends)):
+        start, count = starts[row], ends[row] - starts[row]
+        for token in range(count):
+            place = start + token
+            slot = tables[row, place // block_tokens] * block_tokens + place % block_tokens
+            for head in range(num_heads):
+                scores[head, token] = _dot(query[row, head], cache[slot, 0, head // group]) * scale
+        for head in range(num_heads):
+            _scores_to_weights(scores[head, :count], powers[:count], bits[:count])
+        out[row] = np.float32(0.0)
+        for token in range(count):
+            place = start + token
+            slot = tables[row, place // block_tokens] * block_tokens + place % block_tokens
+            for head in range(num_heads):
+                weight = scores[head, token]
+                value = cache[slot, 1, head // group]
+                for i in range(len(value)):
+                    out[row, head, i] += weight * value[i]
