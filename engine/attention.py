@@ -64,11 +64,11 @@ def attend_spans(
             case PagedSpan():
                 _attend_paged(query[rows], plan.kv_cache.slots(layer), span, scaling, output[rows])
             case DecodeSpan(block_ids=block_ids, mask=mask):
-                kv = plan.gather(layer, block_ids)
-                output[rows] = _attend_decode(query[rows], kv, mask, scaling, attend)
+                keys, values = plan.gather(layer, block_ids)
+                output[rows] = _attend_decode(query[rows], keys, values, mask, scaling, attend)
             case ChunkSpan(block_ids=block_ids, mask=mask):
-                kv = plan.gather(layer, block_ids)[: mask.shape[-1]]
-                output[rows] = _attend_chunk(query[rows], kv[:, 0], kv[:, 1], mask, scaling, attend)
+                keys, values = (part[: mask.shape[-1]] for part in plan.gather(layer, block_ids))
+                output[rows] = _attend_chunk(query[rows], keys, values, mask, scaling, attend)
             case FreshSpan():
                 output[rows] = _attend_chunk(query[rows], key[rows], value[rows], None, scaling, attend)
     return output
@@ -81,27 +81,36 @@ def _attend_with(softcap: float | None) -> Attend:
 
 
 def _attend_paged(
-    query: torch.Tensor, cache: torch.Tensor, span: PagedSpan, scaling: float, output: torch.Tensor
+    query: torch.Tensor,
+    cache: tuple[torch.Tensor, torch.Tensor],
+    span: PagedSpan,
+    scaling: float,
+    output: torch.Tensor,
 ) -> None:
     """One query a sequence, from the cache as it lies: query and output [num_rows, num_heads, head_dim]."""
     from engine.kernels import attend_paged  # needs numba
 
-    scale = np.float32(scaling)
-    arrays = query.contiguous().numpy(), cache.numpy(), span.block_tables, span.starts, span.ends
-    attend_paged(*arrays, span.block_tokens, scale, output.numpy())
+    keys, values = (part.numpy() for part in cache)
+    places = span.block_tables, span.starts, span.ends, span.block_tokens
+    attend_paged(query.contiguous().numpy(), keys, values, *places, np.float32(scaling), output.numpy())
 
 
 def _attend_decode(
-    query: torch.Tensor, kv: torch.Tensor, mask: torch.Tensor, scaling: float, attend: Attend
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor,
+    scaling: float,
+    attend: Attend,
 ) -> torch.Tensor:
-    """One query a sequence: query [batch, num_heads, head_dim], kv [batch * keys, 2, num_kv_heads, head_dim].
+    """One query a sequence, [batch, num_heads, head_dim], over [batch * keys, num_kv_heads, head_dim].
 
     The heads that share a KV head become its queries, so that KV is not repeated.
     """
     batch, num_heads, head_dim = query.shape
-    key, value = kv.view(batch, -1, *kv.shape[1:]).permute(2, 0, 3, 1, 4)
-    grouped = query.reshape(batch, key.shape[1], -1, head_dim)
-    attended = attend(grouped, key, value, attn_mask=mask, scale=scaling)
+    k, v = (part.view(batch, -1, *part.shape[1:]).transpose(1, 2) for part in (keys, values))
+    grouped = query.reshape(batch, k.shape[1], -1, head_dim)
+    attended = attend(grouped, k, v, attn_mask=mask, scale=scaling)
     return attended.reshape(batch, num_heads, head_dim)
 
 

@@ -26,7 +26,7 @@ class EngineConfig:
     kv_cache_bytes: int | None = None
     block_tokens: int = 16
     max_batch_tokens: int | None = None
-    max_sequences: int = 64
+    max_sequences: int = 256
     max_model_len: int | None = None
 
     def __post_init__(self) -> None:

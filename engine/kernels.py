@@ -134,8 +134,8 @@ def _dot(a: Floats, b: Floats) -> np.float32:
 
 
 @_summing
-def _scores_to_weights(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
-    """Softmax, in place."""
+def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
+    """In place; the others are scratch as in `exp_in_place`."""
     top = scores[0]
     for i in range(len(scores)):
         top = max(top, scores[i])
@@ -150,10 +150,17 @@ def _scores_to_weights(scores: Floats, powers: Floats, bits: npt.NDArray[np.int3
 
 
 @_summing
+def _add_scaled(total: Floats, factor: np.float32, values: Floats) -> None:
+    for i in range(len(total)):
+        total[i] += factor * values[i]
+
+
+@_summing
 def attend_paged(
     query: Floats,
-    cache: Floats,
-    tables: Ints,
+    keys: Floats,
+    values: Floats,
+    block_tables: Ints,
     starts: Ints,
     ends: Ints,
     block_tokens: int,
@@ -162,32 +169,29 @@ def attend_paged(
 ) -> None:
     """One query a sequence, attending to its tokens from `starts` to before `ends` where they lie.
 
-    query and out [rows, num_heads, head_dim], cache [slots, 2, num_kv_heads, head_dim], tables
+    query and out [rows, num_heads, head_dim], keys and values [slots, num_kv_heads, head_dim], block_tables
     [rows, blocks].
     """
-    num_heads, num_kv_heads = query.shape[1], cache.shape[2]
-    group = num_heads // num_kv_heads
+    num_heads = query.shape[1]
+    group = num_heads // keys.shape[1]
     longest = 0
     for row in range(len(ends)):
         longest = max(longest, ends[row] - starts[row])
+    slots = np.empty(longest, np.int64)
     scores = np.empty((num_heads, longest), np.float32)
     powers = np.empty(longest, np.float32)
     bits = powers.view(np.int32)
     for row in range(len(ends)):
-        start, count = starts[row], ends[row] - starts[row]
+        count = ends[row] - starts[row]
         for token in range(count):
-            place = start + token
-            slot = tables[row, place // block_tokens] * block_tokens + place % block_tokens
+            place = starts[row] + token
+            slots[token] = block_tables[row, place // block_tokens] * block_tokens + place % block_tokens
+        for token in range(count):
             for head in range(num_heads):
-                scores[head, token] = _dot(query[row, head], cache[slot, 0, head // group]) * scale
+                scores[head, token] = _dot(query[row, head], keys[slots[token], head // group]) * scale
         for head in range(num_heads):
-            _scores_to_weights(scores[head, :count], powers[:count], bits[:count])
+            _softmax(scores[head, :count], powers[:count], bits[:count])
         out[row] = np.float32(0.0)
         for token in range(count):
-            place = start + token
-            slot = tables[row, place // block_tokens] * block_tokens + place % block_tokens
             for head in range(num_heads):
-                weight = scores[head, token]
-                value = cache[slot, 1, head // group]
-                for i in range(len(value)):
-                    out[row, head, i] += weight * value[i]
+                _add_scaled(out[row, head], scores[head, token], values[slots[token], head // group])

@@ -21,33 +21,44 @@ class KVShape:
 
 
 class KVCache:
-    """Keys and values of all layers; each layer [num_blocks, block_tokens, 2, num_kv_heads, head_dim].
+    """Keys and values of all layers, apart: each [num_blocks, block_tokens, num_kv_heads, head_dim].
 
-    Keys and values lie side by side so that one gather reads both.
+    Attention reads all keys, then all values, and memory is read fastest in order.
     """
 
     def __init__(self, shape: KVShape, num_blocks: int, block_tokens: int, device: torch.device) -> None:
         self.block_tokens = block_tokens
-        size = (num_blocks, block_tokens, 2, shape.num_kv_heads, shape.head_dim)
+        size = (num_blocks, block_tokens, shape.num_kv_heads, shape.head_dim)
+
         # Zeros, not empty: what padding reads is masked, and a masked NaN is still a NaN.
-        self._layers = [torch.zeros(size, dtype=shape.dtype, device=device) for _ in range(shape.num_layers)]
+        def zeros() -> torch.Tensor:
+            return torch.zeros(size, dtype=shape.dtype, device=device)
+
+        self._keys = [zeros() for _ in range(shape.num_layers)]
+        self._values = [zeros() for _ in range(shape.num_layers)]
 
     def write(self, layer: int, slots: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> None:
         """Put key and value, both [num_tokens, num_kv_heads, head_dim], into `slots` [num_tokens] int64."""
-        self.slots(layer).index_copy_(0, slots, torch.stack((key, value), dim=1))
+        for flat, new in zip(self.slots(layer), (key, value), strict=True):
+            flat.index_copy_(0, slots, new)
 
-    def gather(self, layer: int, block_ids: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-        """The blocks `block_ids` [n] int64, in that order, through the buffer `out` (`scratch`).
+    def gather(
+        self, layer: int, block_ids: torch.Tensor, out: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The blocks `block_ids` [n] int64, in that order, through the buffers `out` (`scratch`).
 
-        Returns [n * block_tokens, 2, num_kv_heads, head_dim].
+        Returns keys and values, each [n * block_tokens, num_kv_heads, head_dim].
         """
-        blocks = self._layers[layer]
-        return torch.index_select(blocks, 0, block_ids, out=out[: len(block_ids)]).flatten(0, 1)
+        count = len(block_ids)
+        keys = torch.index_select(self._keys[layer], 0, block_ids, out=out[0][:count])
+        values = torch.index_select(self._values[layer], 0, block_ids, out=out[1][:count])
+        return keys.flatten(0, 1), values.flatten(0, 1)
 
-    def slots(self, layer: int) -> torch.Tensor:
-        """A layer's memory by slot: [num_blocks * block_tokens, 2, num_kv_heads, head_dim]."""
-        return self._layers[layer].flatten(0, 1)
+    def slots(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's keys and values by slot: [num_blocks * block_tokens, num_kv_heads, head_dim]."""
+        return self._keys[layer].flatten(0, 1), self._values[layer].flatten(0, 1)
 
-    def scratch(self, num_blocks: int) -> torch.Tensor:
-        """A buffer for `gather` of up to `num_blocks`; reusing it saves a page fault for every 4 KiB read."""
-        return self._layers[0].new_empty((num_blocks, *self._layers[0].shape[1:]))
+    def scratch(self, num_blocks: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Buffers for `gather` of up to `num_blocks`; using them again saves a page fault for every 4 KiB."""
+        size = (num_blocks, *self._keys[0].shape[1:])
+        return self._keys[0].new_empty(size), self._keys[0].new_empty(size)

@@ -88,7 +88,7 @@ class StepPlan:
     slots: torch.Tensor  # [num_tokens] int64
     paged: bool = False
     _spans: dict[int | None, list[Span]] = field(default_factory=dict)
-    _scratch: torch.Tensor | None = None
+    _scratch: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def spans(self, window: int | None) -> list[Span]:
         """How the rows attend in a layer with this sliding window; made at the first layer that has it."""
@@ -104,9 +104,9 @@ class StepPlan:
         self.kv_cache.write(layer, self.slots, key, value)
         self.sync.wrote(layer)
 
-    def gather(self, layer: int, block_ids: torch.Tensor) -> torch.Tensor:
-        """[len(block_ids) * block_tokens, 2, num_kv_heads, head_dim], valid until the next call."""
-        if self._scratch is None or len(self._scratch) < len(block_ids):
+    def gather(self, layer: int, block_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values, as `KVCache.gather` has them, valid until the next call."""
+        if self._scratch is None or len(self._scratch[0]) < len(block_ids):
             self._scratch = self.kv_cache.scratch(len(block_ids))
         return self.kv_cache.gather(layer, block_ids, self._scratch)
 

@@ -6,6 +6,7 @@ those that the engine packs.
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,10 @@ def leave(model: nn.Module) -> None:
     """Plain `F.linear`, as torch has it."""
 
 
-PACKERS: dict[str, Callable[[nn.Module], None]] = {"plain": leave, "packed": pack_linears}
+PACKERS: dict[str, Callable[[nn.Module], None]] = {
+    "plain": leave,
+    "packed": partial(pack_linears, fp16=True),
+}
 
 
 def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
