@@ -9,6 +9,7 @@ from engine.config import EngineConfig
 from engine.constraint import Choice, Constraint, JsonSchema, Regex
 from engine.errors import EngineClosed, EngineError, ModelError, RequestError, RequestTooLong
 from engine.request import (
+    BestChoice,
     ChoiceScores,
     Completion,
     Completions,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 __all__ = [
+    "BestChoice",
     "Choice",
     "ChoiceScores",
     "Completion",

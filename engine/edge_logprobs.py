@@ -44,8 +44,10 @@ def _edges(request: int, chunk: Chunk, first_row: int) -> list[PlacedEdge]:
     work = chunk.sequence.work
     assert isinstance(work, Scoring)
     root = chunk.sequence.num_prompt_tokens - 1
+    start = max(chunk.start, root)
+    nodes = [0, *work.nodes][start - root : max(chunk.end - root, 0)]
     return [
-        PlacedEdge(request, number, first_row + root + edge.node - chunk.start, edge.token_id)
-        for number, edge in enumerate(work.trie.edges)
-        if chunk.start <= root + edge.node < chunk.end
+        PlacedEdge(request, number, first_row + index - chunk.start, work.trie.edges[number].token_id)
+        for index, node in enumerate(nodes, start)
+        for number in work.trie.edges_after[node]
     ]

@@ -24,8 +24,8 @@ class Engine:
         self._loop = StepLoop(parts.scheduler, parts.runner, parts.intake.answer_of)
 
     def submit(self, request: Request) -> "Future[Any]":
-        """Run a request; the future gives a Completion, ChoiceScores or Embedding, by the kind of request,
-        or Completions where `n` is above 1.
+        """Run a request; the future gives a Completion, ChoiceScores, BestChoice or Embedding, by the kind
+        of request, or Completions where `n` is above 1.
 
         Raises RequestError for a request that cannot be served, and EngineClosed. The future raises
         RequestError if a constraint turns out to be too complex, EngineError if a step failed under the

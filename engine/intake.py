@@ -4,18 +4,28 @@ import secrets
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
+from engine.best_choice import BestChoiceSearch
 from engine.checks import problems
+from engine.choices import Choices
 from engine.detokenizer import TextStream
 from engine.errors import RequestError, RequestTooLong
 from engine.grammars import Grammars
-from engine.request import ChoiceScores, Completion, Completions, Embedding, Request, Sampling, Usage
+from engine.request import (
+    BestChoice,
+    ChoiceScores,
+    Completion,
+    Completions,
+    Embedding,
+    Request,
+    Sampling,
+    Usage,
+)
 from engine.seeds import sample_seed
 from engine.sequence import Sequence
 from engine.tokenizer import Tokenizer
-from engine.trie import ChoiceTrie
 from engine.work import Generation, Pooling, Scoring, Work
 
-Answer = Completion | Completions | ChoiceScores | Embedding
+Answer = Completion | Completions | ChoiceScores | BestChoice | Embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class Intake:
     def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
         self._tokenizer = tokenizer
         self._limits = limits
+        self._choices = Choices(tokenizer)
         self._grammars = Grammars(tokenizer, limits.vocab_size)
 
     def sequences_of(self, request: Request) -> list[Sequence]:
@@ -60,7 +71,7 @@ class Intake:
 
     def _works(self, request: Request) -> list[Work]:
         if request.choices is not None:
-            return [Scoring(self._trie(request.choices))]
+            return [self._scoring(request, request.choices)]
         if request.pool is not None:
             return [Pooling(request.pool, self._layer(request.layer))]
         sampling = request.sampling
@@ -81,18 +92,12 @@ class Intake:
         given = frozenset(sampling.stop_token_ids)
         return given if sampling.ignore_eos else given | self._tokenizer.eos_token_ids
 
-    def _trie(self, choices: Seq[str]) -> ChoiceTrie:
-        by_token_ids: dict[tuple[int, ...], str] = {}
-        for choice in choices:
-            token_ids = tuple(self._tokenizer.encode_as_text(choice, add_special_tokens=False))
-            if not token_ids:
-                raise RequestError(f"the choice {choice!r} has no tokens: give texts that are not empty")
-            if (other := by_token_ids.get(token_ids)) is not None:
-                raise RequestError(
-                    f"the choices {other!r} and {choice!r} are the same tokens: give one of them"
-                )
-            by_token_ids[token_ids] = choice
-        return ChoiceTrie.of(list(by_token_ids))
+    def _scoring(self, request: Request, choices: Seq[str]) -> Scoring:
+        trie = self._choices.trie(choices)
+        if not request.best_only:
+            return Scoring(trie)
+        bias = request.choice_bias if request.choice_bias is not None else [0.0] * len(choices)
+        return Scoring(trie, BestChoiceSearch(trie, tuple(map(float, bias))))
 
     def _layer(self, layer: int) -> int | None:
         """The layer counted from 0, the embeddings; None for the last, after the final norm."""
@@ -126,11 +131,10 @@ class Intake:
         answers = [self._answer(sequence) for sequence in sequences]
         return answers[0] if len(answers) == 1 else _together(answers)
 
-    def _answer(self, sequence: Sequence) -> Completion | ChoiceScores | Embedding:
+    def _answer(self, sequence: Sequence) -> Completion | ChoiceScores | BestChoice | Embedding:
         match sequence.work:
             case Scoring() as scoring:
-                counts = tuple(len(path) for path in scoring.trie.choices)
-                return ChoiceScores(scoring.choice_logprobs(), counts, sequence.usage)
+                return _scored(sequence, scoring)
             case Pooling() as pooling:
                 return Embedding(pooling.embedding(sequence.num_prompt_tokens), sequence.usage)
             case Generation() as generation:
@@ -149,6 +153,14 @@ class Intake:
             logprobs=None if asked is None else tuple(generation.logprobs),
             top_logprobs=tuple(generation.top_logprobs) if asked else None,
         )
+
+
+def _scored(sequence: Sequence, scoring: Scoring) -> ChoiceScores | BestChoice:
+    counts = tuple(len(path) for path in scoring.trie.choices)
+    if scoring.search is None:
+        return ChoiceScores(scoring.choice_logprobs(), counts, sequence.usage)
+    best = scoring.search.best(scoring.edge_logprobs)
+    return BestChoice(best, scoring.choice_logprob(best), counts[best], sequence.usage)
 
 
 def _together(answers: Seq[Answer]) -> Completions:

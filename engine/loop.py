@@ -13,7 +13,7 @@ from engine.errors import EngineClosed, EngineError, RequestError
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
-from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, Pooling, Sampled, Scoring
+from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, Pooling, Sampled
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -211,8 +211,8 @@ def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
     match result:
         case Sampled():
             return sequence.append(result)
-        case EdgeLogprobs(by_edge) if isinstance(sequence.work, Scoring):
-            sequence.work.edge_logprobs |= by_edge
+        case EdgeLogprobs():
+            return sequence.take_scores(result, chunk.is_last)
         case HiddenSums() if isinstance(sequence.work, Pooling):
             sequence.work.add(result)
         case _:

@@ -1,11 +1,15 @@
 """Which tokens see which, as additive masks for scaled_dot_product_attention: 0 to see, -inf not to."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 
 from engine.sequence import Chunk
+from engine.trie import ChoiceTrie
 from engine.work import Scoring
+
+KEPT_TRIES = 8  # those of the jobs that run side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class MaskMaker:
         queries = torch.arange(chunk.start, chunk.end, device=self.device)[:, None]
         visible = torch.arange(chunk.end, device=self.device)[None] <= queries
         if not chunk.is_causal:
-            visible &= _trie_visibility(chunk).to(self.device)
+            prompt = chunk.sequence.num_prompt_tokens
+            visible[max(prompt - chunk.start, 0) :, prompt:] = self._branches(chunk)
         if self.window is not None:
             visible &= self._within_window(chunk)
         return self._additive(visible)
@@ -43,21 +48,24 @@ class MaskMaker:
         positions = torch.tensor(chunk.sequence.positions(0, chunk.end), device=self.device)
         return positions[None] > positions[chunk.start :, None] - self.window
 
+    def _branches(self, chunk: Chunk) -> torch.Tensor:
+        """Which nodes of the choice trie up to the chunk's end its own nodes see: [own nodes, nodes] bool."""
+        work, prompt = chunk.sequence.work, chunk.sequence.num_prompt_tokens
+        assert isinstance(work, Scoring)
+        numbers = torch.tensor(work.nodes[: chunk.end - prompt], device=self.device) - 1
+        own = numbers[max(chunk.start - prompt, 0) :]
+        return _lineage(work.trie, self.device)[own[:, None], numbers]
+
     def _additive(self, visible: torch.Tensor) -> torch.Tensor:
         mask = torch.zeros(visible.shape, dtype=self.dtype, device=self.device)
         return mask.masked_fill_(visible.logical_not(), float("-inf"))
 
 
-def _trie_visibility(chunk: Chunk) -> torch.Tensor:
-    """A trie node sees the prompt, the nodes above it and itself: [num_tokens, end] bool."""
-    assert isinstance(chunk.sequence.work, Scoring)
-    prompt = chunk.sequence.num_prompt_tokens
-    visible = torch.ones((chunk.num_tokens, chunk.end), dtype=torch.bool)
-    for index in range(max(chunk.start, prompt), chunk.end):
-        row = visible[index - chunk.start]
-        row[prompt:] = False
-        # Node n is the token at prompt + n - 1.
-        row[[index, *(prompt + node - 1 for node in chunk.sequence.work.trie.ancestors[index - prompt])]] = (
-            True
-        )
-    return visible
+@lru_cache(maxsize=KEPT_TRIES)
+def _lineage(trie: ChoiceTrie, device: torch.device) -> torch.Tensor:
+    """Row i has node i + 1 and the nodes above it, which it sees: [nodes, nodes] bool."""
+    own = torch.eye(len(trie.token_ids), dtype=torch.bool)
+    pairs = [(row, above - 1) for row, ancestors in enumerate(trie.ancestors) for above in ancestors]
+    if pairs:
+        own[tuple(torch.tensor(pairs).T)] = True
+    return own.to(device)

@@ -51,12 +51,18 @@ class Request:
     Exactly one of `prompt` and `prompt_token_ids`. `layer` counts as transformers' `hidden_states` does: 0
     is the embeddings, n the output of the n-th layer, -1 the last after the final norm. The smallest
     `priority` runs first, then the earliest.
+
+    `best_only` asks for nothing but the choice whose log-probability is greatest, which takes less
+    computing than all of them; of equals, the first. `choice_bias`, one number a choice, is added before
+    they are compared.
     """
 
     prompt: str | None = None
     prompt_token_ids: Sequence[int] | None = None
     sampling: Sampling = Sampling()
     choices: Sequence[str] | None = None
+    best_only: bool = False
+    choice_bias: Sequence[float] | None = None
     pool: Pool | None = None
     layer: int = -1
     priority: int = 0
@@ -113,6 +119,16 @@ class ChoiceScores:
 
     choice_logprobs: tuple[float, ...]
     choice_token_counts: tuple[int, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class BestChoice:
+    """The best choice's place in the request, its log-probability without the bias, and its tokens' count."""
+
+    index: int
+    logprob: float
+    token_count: int
     usage: Usage
 
 

@@ -2,8 +2,9 @@
 
 One rule: every sequence has computed some of its tokens and has more to compute. A step spends its token
 budget on running sequences first, then admits waiting ones; chunked prefill, prefix hits and preemption
-follow from it. A sequence is admitted with the blocks for all of its known tokens, so that only generation
-can run out of blocks, and then the last in rank gives its own back.
+follow from it. A sequence is admitted with the blocks for all of its known tokens, so that only one that
+gets more, in generation or in search of the best choice, can run out of blocks, and then the last in rank
+gives its own back.
 """
 
 import heapq

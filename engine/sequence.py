@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from engine.blocks import BlockContent
 from engine.request import FinishReason, Usage
-from engine.work import Generation, Pooling, Sampled, Scoring, Work
+from engine.work import EdgeLogprobs, Generation, Pooling, Sampled, Scoring, Work
 
 
 class Status(Enum):
@@ -22,7 +22,7 @@ class Sequence:
     """Tokens known so far, the first `num_computed_tokens` of which have their KV in `block_table`.
 
     `token_ids` starts with the prompt; then come the tokens generated so far, or the nodes of the choice
-    trie, which follow each other in the blocks but not in the text.
+    trie chosen so far, which follow each other in the blocks but not in the text.
     """
 
     token_ids: list[int]
@@ -42,7 +42,7 @@ class Sequence:
         assert self.token_ids, "a sequence needs a prompt"
         self.num_prompt_tokens = len(self.token_ids)
         if isinstance(self.work, Scoring):
-            self.token_ids = [*self.token_ids, *self.work.trie.token_ids]
+            self._append_nodes(self.work)
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -83,8 +83,9 @@ class Sequence:
         if not isinstance(self.work, Scoring):
             return list(range(start, end))
         prompt = self.num_prompt_tokens
-        depths = self.work.trie.depths[max(start - prompt, 0) : max(end - prompt, 0)]
-        return [*range(start, min(end, prompt)), *(prompt - 1 + depth for depth in depths)]
+        nodes = self.work.nodes[max(start - prompt, 0) : max(end - prompt, 0)]
+        depths = self.work.trie.depths
+        return [*range(start, min(end, prompt)), *(prompt - 1 + depths[node - 1] for node in nodes)]
 
     def block_contents(self, count: int, block_tokens: int) -> list[BlockContent]:
         """The contents of the first `count` blocks, all of them full."""
@@ -124,6 +125,19 @@ class Sequence:
         blocks, self.block_table = self.block_table, []
         self.num_published_blocks = 0
         return blocks
+
+    def take_scores(self, scored: EdgeLogprobs, is_last: bool) -> FinishReason | None:
+        """Take in a chunk's log-probabilities; the reason if the last known token leaves nothing to ask."""
+        assert isinstance(self.work, Scoring)
+        self.work.add(scored.by_edge)
+        return FinishReason.STOP if is_last and not self._append_nodes(self.work) else None
+
+    def _append_nodes(self, work: Scoring) -> bool:
+        """Have what the scoring wants computed next; False if that is nothing."""
+        nodes = work.wanted_nodes()
+        self.token_ids += [work.trie.token_ids[node - 1] for node in nodes]
+        work.append(nodes)
+        return bool(nodes)
 
     def append(self, sampled: Sampled) -> FinishReason | None:
         """Take a generated token; the reason if that was the last one."""
@@ -171,7 +185,8 @@ class Chunk:
     @property
     def is_causal(self) -> bool:
         """Whether each of its tokens attends to all before it; a choice trie's branches do not."""
-        return not isinstance(self.sequence.work, Scoring) or self.end <= self.sequence.num_prompt_tokens
+        work, prompt = self.sequence.work, self.sequence.num_prompt_tokens
+        return not isinstance(work, Scoring) or self.end <= prompt + work.num_nodes_in_line
 
     @property
     def is_last(self) -> bool:

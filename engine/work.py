@@ -3,9 +3,11 @@
 Each says what it needs of the model and takes in what the model gave, one chunk of tokens at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 
+from engine.best_choice import BestChoiceSearch
 from engine.detokenizer import TextStream
 from engine.matcher import Matcher
 from engine.request import Pool, Sampling, TopLogprobs
@@ -68,14 +70,41 @@ class Generation:
 
 @dataclass(slots=True)
 class Scoring:
-    """Sum the log-probabilities of each choice's tokens."""
+    """Sum the log-probabilities of each choice's tokens, or with a `search` of as many as it needs.
+
+    `nodes` are those of the trie that the sequence has, in its order: without a search all, at once.
+    """
 
     trie: ChoiceTrie
+    search: BestChoiceSearch | None = None
+    nodes: list[int] = field(default_factory=list)
+    num_nodes_in_line: int = 0  # the first nodes, each the child of the one before
     edge_logprobs: dict[int, float] = field(default_factory=dict)
+
+    def add(self, by_edge: Mapping[int, float]) -> None:
+        """Take in the log-probabilities of some edges."""
+        self.edge_logprobs.update(by_edge)
+
+    def wanted_nodes(self) -> Sequence[int]:
+        """What to compute after all that is known; nothing if that is enough."""
+        if self.search is not None:
+            return self.search.wanted_nodes(self.edge_logprobs)
+        return self.trie.nodes[len(self.nodes) :]
+
+    def append(self, nodes: Sequence[int]) -> None:
+        """Note that the sequence has these nodes now."""
+        for node in nodes:
+            is_in_line = self.num_nodes_in_line == len(self.nodes) == self.trie.depths[node - 1] - 1
+            self.num_nodes_in_line += is_in_line
+            self.nodes.append(node)
+
+    def choice_logprob(self, choice: int) -> float:
+        """The sum of one that is computed."""
+        return fsum(self.edge_logprobs[edge] for edge in self.trie.choices[choice])
 
     def choice_logprobs(self) -> tuple[float, ...]:
         """One sum per choice, in the request's order."""
-        return tuple(sum(self.edge_logprobs[edge] for edge in path) for path in self.trie.choices)
+        return tuple(map(self.choice_logprob, range(len(self.trie.choices))))
 
 
 @dataclass(slots=True)

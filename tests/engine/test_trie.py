@@ -30,3 +30,11 @@ def test_only_tokens_that_something_follows_are_nodes() -> None:
     assert trie.token_ids == (1, 2)
     assert len(trie.edges) == 5
     assert trie.max_depth == 3
+
+
+@given(choice_lists)
+def test_each_edge_is_found_at_its_node(choices: list[tuple[int, ...]]) -> None:
+    trie = ChoiceTrie.of(choices)
+    found = [(node, edge) for node, edges in enumerate(trie.edges_after) for edge in edges]
+    assert sorted(found, key=lambda pair: pair[1]) == [(e.node, i) for i, e in enumerate(trie.edges)]
+    assert len(trie.edges_after) == 1 + len(trie.nodes)

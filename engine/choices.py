@@ -1,0 +1,35 @@
+"""From the texts of choices to their trie, once for all the requests that have the same."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from engine.errors import RequestError
+from engine.tokenizer import Tokenizer
+from engine.trie import ChoiceTrie
+
+KEPT_TRIES = 8  # those of the jobs that run side by side
+
+
+class Choices:
+    """Makes tries with a model's tokenizer and keeps the last few; safe to share between threads."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._kept = lru_cache(maxsize=KEPT_TRIES)(self._make)
+
+    def trie(self, choices: Sequence[str]) -> ChoiceTrie:
+        """The trie of some choices; raises RequestError where one has no tokens or another's."""
+        return self._kept(tuple(choices))
+
+    def _make(self, choices: tuple[str, ...]) -> ChoiceTrie:
+        by_token_ids: dict[tuple[int, ...], str] = {}
+        for choice in choices:
+            token_ids = tuple(self._tokenizer.encode_as_text(choice, add_special_tokens=False))
+            if not token_ids:
+                raise RequestError(f"the choice {choice!r} has no tokens: give texts that are not empty")
+            if (other := by_token_ids.get(token_ids)) is not None:
+                raise RequestError(
+                    f"the choices {other!r} and {choice!r} are the same tokens: give one of them"
+                )
+            by_token_ids[token_ids] = choice
+        return ChoiceTrie.of(list(by_token_ids))

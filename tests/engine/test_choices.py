@@ -1,0 +1,15 @@
+"""Requests with the same choices share one trie."""
+
+from engine.choices import KEPT_TRIES, Choices
+from engine.tokenizer import Tokenizer
+from tests.engine.conftest import ModelFolder
+
+
+def test_the_same_choices_are_encoded_once_and_the_last_few_are_kept(model_folder: ModelFolder) -> None:
+    choices = Choices(Tokenizer(model_folder("llama")))
+    first = choices.trie(["a", "bug"])
+    assert choices.trie(("a", "bug")) is first
+    assert choices.trie(["bug", "a"]) is not first
+    for number in range(KEPT_TRIES):
+        choices.trie([f"label {number}"])
+    assert choices.trie(["a", "bug"]) is not first
