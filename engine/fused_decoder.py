@@ -15,7 +15,7 @@ from torch import nn
 from engine import kernels
 from engine.attention import attend_spans
 from engine.packed_linear import PackedLinear
-from engine.step_plan import StepPlan
+from engine.step_plan import StepPlan, Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ class FusedDecoder:
         hidden = self._embed(token_ids)
         cos, sin = (table[0].numpy() for table in self._rotary(hidden, position_ids=positions[None]))
         plan.tap.take(0, hidden)
-        for number, layer in enumerate(self._layers, start=1):
+        for number, layer in enumerate(self._layers[:-1], start=1):
             layer(hidden, cos, sin, plan)
             plan.tap.take(number, hidden)
+        self._layers[-1](hidden, cos, sin, plan, plan.tail())
         return self._norm(hidden)
 
 
@@ -72,28 +73,47 @@ class FusedLayer:
         self._head_norms = HeadNorms.of(attention, shape)
 
     def __call__(
-        self, hidden: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats, plan: StepPlan
+        self,
+        hidden: torch.Tensor,
+        cos: kernels.Floats,
+        sin: kernels.Floats,
+        plan: StepPlan,
+        tail: Tail | None = None,
     ) -> None:
-        """Add the layer's output to `hidden` [num_tokens, hidden_size], in place."""
-        attended = self._attend(self._qkv(self._attention_norm(hidden)), cos, sin, plan)
-        hidden += self._output(attended)
+        """Add the layer's output to `hidden` [num_tokens, hidden_size], in place; of a tail, to its rows."""
+        query, key, value = self._heads(self._qkv(self._attention_norm(hidden)), cos, sin)
+        plan.write(self._number, key, value)
+        if tail is None:
+            self._finish(hidden, query, key, value, plan)
+        elif len(tail.rows):
+            rows = hidden[tail.rows]
+            self._finish(rows, query[tail.rows], key[tail.rows], value[tail.rows], tail.plan)
+            hidden[tail.rows] = rows
+
+    def _finish(
+        self,
+        hidden: torch.Tensor,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        plan: StepPlan,
+    ) -> None:
+        """Attention, once keys and values are written, and the MLP; in place."""
+        attended = attend_spans(self._number, query, key, value, plan, self._scaling, self._window)
+        hidden += self._output(attended.flatten(1))
         gate_up = self._gate_up(self._mlp_norm(hidden))
         product = gate_up.new_empty(len(gate_up), gate_up.shape[1] // 2)
         kernels.silu_product(gate_up.numpy(), product.numpy())
         hidden += self._down(product)
 
-    def _attend(
-        self, qkv: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats, plan: StepPlan
-    ) -> torch.Tensor:
-        """[num_tokens, num_heads * head_dim] from queries, keys and values side by side."""
+    def _heads(self, qkv: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats) -> tuple[torch.Tensor, ...]:
+        """Queries, keys and values, each [num_tokens, heads, head_dim], of what lies side by side."""
         shape = self._shape
         counts = [shape.num_heads, shape.num_kv_heads, shape.num_kv_heads]
         if self._head_norms is not None:
             self._head_norms(qkv)
         kernels.rotate(qkv.numpy(), shape.num_heads + shape.num_kv_heads, cos, sin)
-        query, key, value = torch.split(qkv.view(len(qkv), -1, shape.head_dim), counts, dim=1)
-        plan.write(self._number, key, value)
-        return attend_spans(self._number, query, key, value, plan, self._scaling, self._window).flatten(1)
+        return torch.split(qkv.view(len(qkv), -1, shape.head_dim), counts, dim=1)
 
 
 class Norm:

@@ -1,6 +1,6 @@
 """What lies between a decoder's matrix products, for a CPU: one pass over the rows for several of torch's.
 
-Compiled by numba when first called and kept in its cache; each runs in the calling thread, without the GIL.
+Compiled by numba when first imported and kept in its cache; each runs in the calling thread, without the GIL.
 All arrays are C-contiguous, or LLVM could make no vector instructions of the loops.
 """
 
@@ -25,20 +25,19 @@ _LEAST, _MOST = np.float32(-87.0), np.float32(88.0)
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
-def _compiled(*relaxed: str) -> Callable[[FunctionT], FunctionT]:
-    fastmath = {"contract", "nnan", "ninf", "nsz", *relaxed}
+def _compiled(signature: str, sums_in_any_order: bool = False) -> Callable[[FunctionT], FunctionT]:
+    """With a signature: compiled when imported, not under a request, and other arrays are refused.
+
+    Only where sums may be taken in any order can LLVM make vectors of them.
+    """
+    fastmath = {"contract", "nnan", "ninf", "nsz"} | ({"reassoc"} if sums_in_any_order else set())
     compiled: Callable[[FunctionT], FunctionT] = numba.njit(
-        nogil=True, cache=True, error_model="numpy", fastmath=fastmath
+        signature, nogil=True, cache=True, error_model="numpy", fastmath=fastmath
     )
     return compiled
 
 
-_exact = _compiled()
-# Sums may be taken in any order, which is what makes vectors of them possible.
-_summing = _compiled("reassoc")
-
-
-@_exact
+@_compiled("void(f4[::1], f4[::1], i4[::1])")
 def exp_in_place(x: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
     """e to the power of each of x; `bits` is `powers` seen as int32, and both are scratch as long as x.
 
@@ -63,7 +62,7 @@ def exp_in_place(x: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None
         x[i] *= powers[i]
 
 
-@_summing
+@_compiled("void(f4[:, ::1], f4[::1], f4, f4[:, ::1])", sums_in_any_order=True)
 def rms_norm(x: Floats, weight: Floats, epsilon: np.float32, out: Floats) -> None:
     """Root mean square norm of each row (https://arxiv.org/abs/1910.07467); x and out [rows, size]."""
     size = x.shape[1]
@@ -76,7 +75,7 @@ def rms_norm(x: Floats, weight: Floats, epsilon: np.float32, out: Floats) -> Non
             out[row, i] = x[row, i] * scale * weight[i]
 
 
-@_summing
+@_compiled("void(f4[:, ::1], f4[:, ::1], f4)", sums_in_any_order=True)
 def head_norm(heads: Floats, weights: Floats, epsilon: np.float32) -> None:
     """Root mean square norm of each head, in place.
 
@@ -94,7 +93,7 @@ def head_norm(heads: Floats, weights: Floats, epsilon: np.float32) -> None:
                 values[i] *= scale * weights[head, i]
 
 
-@_exact
+@_compiled("void(f4[:, ::1], f4[:, ::1])")
 def silu_product(gate_up: Floats, out: Floats) -> None:
     """silu(gate) * up; gate_up [rows, 2 * size], out [rows, size]."""
     size = out.shape[1]
@@ -108,7 +107,7 @@ def silu_product(gate_up: Floats, out: Floats) -> None:
             out[row, i] = gate_up[row, i] * gate_up[row, size + i] / (np.float32(1.0) + out[row, i])
 
 
-@_exact
+@_compiled("void(f4[:, ::1], i8, f4[:, ::1], f4[:, ::1])")
 def rotate(heads: Floats, num_heads: int, cos: Floats, sin: Floats) -> None:
     """Rotary positions, in place: the first `num_heads` of [rows, size]; cos and sin [rows, head_dim]."""
     size = cos.shape[1]
@@ -125,7 +124,7 @@ def rotate(heads: Floats, num_heads: int, cos: Floats, sin: Floats) -> None:
                 values[half + i] = values[half + i] * cos[row, half + i] + first[i] * sin[row, half + i]
 
 
-@_summing
+@_compiled("f4(f4[::1], f4[::1])", sums_in_any_order=True)
 def _dot(a: Floats, b: Floats) -> np.float32:
     total = np.float32(0.0)
     for i in range(len(a)):
@@ -133,7 +132,7 @@ def _dot(a: Floats, b: Floats) -> np.float32:
     return total
 
 
-@_summing
+@_compiled("void(f4[::1], f4[::1], i4[::1])", sums_in_any_order=True)
 def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
     """In place; the others are scratch as in `exp_in_place`."""
     top = scores[0]
@@ -149,13 +148,16 @@ def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> Non
         scores[i] /= total
 
 
-@_summing
+@_compiled("void(f4[::1], f4, f4[::1])", sums_in_any_order=True)
 def _add_scaled(total: Floats, factor: np.float32, values: Floats) -> None:
     for i in range(len(total)):
         total[i] += factor * values[i]
 
 
-@_summing
+@_compiled(
+    "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])",
+    sums_in_any_order=True,
+)
 def attend_paged(
     query: Floats,
     keys: Floats,

@@ -45,8 +45,8 @@ def _fill(lanes: list[list[Piece]], long: list[Piece]) -> None:
     total = sum(map(len, lanes)) + sum(piece.chunk.num_tokens for piece in long)
     pending = long[::-1]
     for number, pieces in enumerate(lanes):
-        total_here = -(-total * (number + 1) // len(lanes)) - total * number // len(lanes)
-        room = total_here - len(pieces)
+        share = total * (number + 1) // len(lanes) - total * number // len(lanes)
+        room = share - len(pieces)
         while pending and (room > 0 or number == len(lanes) - 1):
             piece = pending.pop()
             if piece.chunk.num_tokens > room and number < len(lanes) - 1:

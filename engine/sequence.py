@@ -183,6 +183,17 @@ class Chunk:
         return self.sequence.token_ids[self.start : self.end]
 
     @property
+    def first_read_token(self) -> int:
+        """From which of its tokens on the model's last hidden states are read; `end` if none are."""
+        match self.sequence.work:
+            case Generation():
+                return self.end - 1 if self.is_last else self.end
+            case Scoring():
+                return min(max(self.start, self.sequence.num_prompt_tokens - 1), self.end)
+            case Pooling(layer=layer):
+                return self.start if layer is None else self.end
+
+    @property
     def is_causal(self) -> bool:
         """Whether each of its tokens attends to all before it; a choice trie's branches do not."""
         work, prompt = self.sequence.work, self.sequence.num_prompt_tokens

@@ -4,7 +4,8 @@ A step's tokens lie flat, [1, num_tokens]. Rows that bring one new token are att
 length; a longer chunk has a call of its own.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,14 @@ class LaneSync:
         self.progress.wait(self.sources, layer)
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The rows that somebody reads at the end: in the last layer, others only leave their keys and values."""
+
+    rows: torch.Tensor  # [num_rows] int64
+    plan: "StepPlan"
+
+
 @dataclass(slots=True)
 class StepPlan:
     """One lane's chunks of a step, in the order of its rows, and where their KV goes.
@@ -89,6 +98,21 @@ class StepPlan:
     paged: bool = False
     _spans: dict[int | None, list[Span]] = field(default_factory=dict)
     _scratch: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def tail(self) -> Tail | None:
+        """What is left to do after the last layer's keys and values; None if that is all rows."""
+        firsts = accumulate((chunk.num_tokens for chunk in self.chunks), initial=0)
+        ends = [
+            (Chunk(chunk.sequence, chunk.first_read_token, chunk.end), row - chunk.start)
+            for chunk, row in zip(self.chunks, firsts, strict=False)
+            if chunk.first_read_token < chunk.end
+        ]
+        if sum(chunk.num_tokens for chunk, _ in ends) == len(self.slots):
+            return None
+        ends = [ends[index] for index in row_order([chunk for chunk, _ in ends])]
+        rows = [shift + index for chunk, shift in ends for index in range(chunk.start, chunk.end)]
+        tensor = torch.tensor(rows, dtype=torch.int64, device=self.device)
+        return Tail(tensor, replace(self, chunks=[chunk for chunk, _ in ends], _spans={}))
 
     def spans(self, window: int | None) -> list[Span]:
         """How the rows attend in a layer with this sliding window; made at the first layer that has it."""

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from engine import Engine, EngineConfig, ModelError
+from engine.loading import pick_quantization
 from engine.models import ResolvedModel, fingerprint, resolve
+from engine.packed_linear import has_fp16
 from tests.engine.conftest import ModelFolder
 from tests.engine.tiny import save_model
 
@@ -105,6 +108,24 @@ def test_a_fingerprint_changes_with_weights_template_tokenizer_and_config(
     else:
         (folder / changed).write_text((folder / changed).read_text() + "\n")
     assert fingerprint(resolve(str(folder)), "float32") != original
+
+
+@pytest.mark.skipif(not has_fp16(), reason="no 16-bit weights on this CPU")
+@pytest.mark.parametrize(
+    ("stored", "chosen"), [("float16", "fp16"), ("bfloat16", "fp16"), ("float32", "none")]
+)
+def test_weights_are_rounded_to_16_bits_only_where_they_are_stored_so(
+    folder: Path, stored: str, chosen: str
+) -> None:
+    AutoModelForCausalLM.from_pretrained(folder, dtype=stored).save_pretrained(folder)
+    config = EngineConfig(model=str(folder), device="cpu")
+    assert pick_quantization(config, resolve(str(folder)), torch.float32) == chosen
+
+
+def test_16_bit_weights_are_refused_where_they_cannot_be(folder: Path) -> None:
+    config = EngineConfig(model=str(folder), device="cpu", dtype="bfloat16", quantization="fp16")
+    with pytest.raises(ModelError, match=r"quantization='fp16' needs .*dtype='float32'.*'auto'"):
+        Engine(config)
 
 
 def test_a_gguf_model_is_identified_by_its_file(tmp_path: Path) -> None:
