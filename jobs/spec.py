@@ -33,11 +33,12 @@ class _Spec(BaseModel):
 
 
 class ClassifySpec(_Spec):
-    """One label per row, with a probability for each."""
+    """One label per row, with a probability for each; without `scores` the label alone, which is faster."""
 
     kind: Literal["classify"] = "classify"
     labels: tuple[Label, ...] = Field(max_length=1000)
     examples: tuple[Example, ...] = ()
+    scores: bool = True
 
     @field_validator("labels")
     @classmethod

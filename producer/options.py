@@ -40,6 +40,10 @@ Examples = Annotated[
     Path | None, typer.Option(help="A table of texts with their right labels.", rich_help_panel=_JOB)
 ]
 LabelField = Annotated[str, typer.Option(help="Of --examples: the label's column.", rich_help_panel=_JOB)]
+LabelOnly = Annotated[
+    bool,
+    typer.Option("--label-only", help="Faster: rows hold no scores and no confidence.", rich_help_panel=_JOB),
+]
 MaxWords = Annotated[int, typer.Option(min=10, max=2000, help="Of a summary.", rich_help_panel=_JOB)]
 SectionTokens = Annotated[
     int,

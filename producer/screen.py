@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -82,13 +82,14 @@ def _plain(text: str) -> Text:
     return Text("".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text))
 
 
-def _results_table(kind: Kind, first: Iterable[dict[str, Any]]) -> Table:
+def _results_table(kind: Kind, first: Sequence[dict[str, Any]]) -> Table:
     table = Table(show_lines=kind != "classify", title="first results", title_justify="left")
     table.add_column("id", overflow="fold", max_width=32)
     match kind:
         case "classify":
             table.add_column("label", style="green")
-            table.add_column("confidence", justify="right")
+            if "confidence" in first[0]:
+                table.add_column("confidence", justify="right")
         case "summarize":
             table.add_column("summary")
         case _:
@@ -101,7 +102,8 @@ def _results_table(kind: Kind, first: Iterable[dict[str, Any]]) -> Table:
 def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
     match kind:
         case "classify":
-            return [_plain(line["label"]), Text(f"{line['confidence']:.2f}")]
+            confidence = [Text(f"{line['confidence']:.2f}")] if "confidence" in line else []
+            return [_plain(line["label"]), *confidence]
         case "summarize":
             return [_plain(line["summary"])]
         case _:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from engine import ChoiceScores, Completion, Embedding, Request
+from engine import BestChoice, ChoiceScores, Completion, Embedding, Request
 
-Result = Completion | ChoiceScores | Embedding
+Result = Completion | ChoiceScores | BestChoice | Embedding
 
 
 @dataclass(frozen=True, slots=True)

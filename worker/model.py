@@ -5,12 +5,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine import ChoiceScores, Completion, Embedding, Request, RequestError, RequestTooLong
+from engine import BestChoice, ChoiceScores, Completion, Embedding, Request, RequestError, RequestTooLong
 from engine.tokenizer import Tokenizer
 from jobs.outcome import Code, RowError, Usage
 from worker.engine_messages import Result
 
-ResultT = TypeVar("ResultT", Completion, ChoiceScores, Embedding)
+ResultT = TypeVar("ResultT", Completion, ChoiceScores, BestChoice, Embedding)
 
 
 class Submits(Protocol):
@@ -46,7 +46,7 @@ class Model:
         return result
 
 
-def usage_of(result: Completion | ChoiceScores | Embedding) -> Usage:
+def usage_of(result: Result) -> Usage:
     return Usage(
         prompt_tokens=result.usage.prompt_tokens,
         cached_tokens=result.usage.cached_tokens,

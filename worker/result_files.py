@@ -16,7 +16,7 @@ from jobs import layout
 from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
 from jobs.shards import CorruptObjectError, decode_shard
-from jobs.spec import Kind
+from jobs.spec import ClassifySpec, Kind, Spec
 from jobs.stores import ObjectStore
 
 ReadPart = Callable[[Manifest, int], Iterator[Outcome]]
@@ -93,7 +93,7 @@ class _Table:
         self._read_part = read_part
         rows = chain.from_iterable(self._rows(shard_no) for shard_no in range(manifest.num_shards))
         self._given = list(dict.fromkeys(name for row in rows for name in row.columns))
-        fields = (*_RESULT_FIELDS[manifest.spec.kind], *_END_FIELDS)
+        fields = (*_result_fields(manifest.spec), *_END_FIELDS)
         self._names = {field: _free_name(field, self._given) for field in fields}
 
     @property
@@ -120,6 +120,12 @@ class _Table:
             return decode_shard(body, self._manifest.job_id, shard_no)
         except CorruptObjectError:  # its outcomes, all failed, are what is left of its rows
             return [Row(id=outcome.id) for outcome in self._read_part(self._manifest, shard_no)]
+
+
+def _result_fields(spec: Spec) -> tuple[str, ...]:
+    if isinstance(spec, ClassifySpec) and not spec.scores:
+        return ("label",)
+    return _RESULT_FIELDS[spec.kind]
 
 
 def _free_name(name: str, taken: Sequence[str]) -> str:

@@ -15,11 +15,13 @@ def classify(
     examples: options.Examples = None,
     label_field: options.LabelField = "label",
     text_field: options.TextField = None,
+    label_only: options.LabelOnly = False,
 ) -> ClassifySpec:
     """One label per text, with a probability for each."""
     return ClassifySpec(
         labels=parse_labels(labels, labels_file),
         examples=parse_examples(examples, text_field, label_field),
+        scores=not label_only,
     )
 
 

@@ -76,6 +76,7 @@ def test_an_unknown_kind_is_refused() -> None:
     "spec",
     [
         ClassifySpec(labels=labels("a", "b"), examples=(Example(text="t", label="b"),)),
+        ClassifySpec(labels=labels("a", "b"), scores=False),
         SummarizeSpec(max_words=30),
         GenerateSpec(stop=("\n",), seed=3, system="be brief"),
         GenerateSpec(temperature=1.0, top_k=3, min_p=0.1, json_schema='{"type": "object"}'),

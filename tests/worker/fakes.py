@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import fakeredis
 
-from engine import ChoiceScores, Completion, Embedding, FinishReason, Request, Usage
+from engine import BestChoice, ChoiceScores, Completion, Embedding, FinishReason, Request, Usage
 from engine.tokenizer import Tokenizer
 from jobs import layout
 from jobs.dispatch import Dispatcher
@@ -82,6 +82,10 @@ def completion(text: str) -> Completion:
 
 def scores(*logprobs: float) -> ChoiceScores:
     return ChoiceScores(logprobs, tuple(1 for _ in logprobs), Usage(3, 1, 0))
+
+
+def best_choice(index: int) -> BestChoice:
+    return BestChoice(index, logprob=-1.0, token_count=1, usage=Usage(3, 1, 0))
 
 
 def embedding(*values: float) -> Embedding:

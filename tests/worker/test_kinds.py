@@ -10,7 +10,15 @@ from engine import Choice, Completion, Constraint, JsonSchema, Regex, Request, S
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
-from tests.worker.fakes import Answer, FakeEngine, completion, embedding, fake_model, scores
+from tests.worker.fakes import (
+    Answer,
+    FakeEngine,
+    best_choice,
+    completion,
+    embedding,
+    fake_model,
+    scores,
+)
 from worker.engine_messages import Result
 from worker.kinds import make_kind
 
@@ -43,6 +51,19 @@ def test_a_label_wins_by_what_the_text_adds_to_what_the_model_favours_anyway() -
         == result["scores"]["account_access"]
         == pytest.approx(1 / (1 + math.exp(-2)), abs=1e-5)
     )
+
+
+def test_a_label_alone_is_the_engines_best_choice_less_what_the_model_favours_anyway() -> None:
+    asked: list[Request] = []
+
+    def answer(_prompt: str, request: Request) -> Result:
+        asked.append(request)
+        return best_choice(1) if request.best_only else scores(-1.0, -5.0)
+
+    (result,), _ = _run(ClassifySpec(labels=LABELS, scores=False), answer, Row(id="1", text="charged twice"))
+    assert result == {"label": "account_access"}
+    assert asked[-1].choices == asked[0].choices == (" billing", " account access")
+    assert asked[-1].choice_bias == [1.0, 5.0]
 
 
 def test_rows_share_instructions_descriptions_and_examples_word_for_word() -> None:

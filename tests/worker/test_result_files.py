@@ -60,6 +60,12 @@ def test_a_users_column_of_a_results_name_keeps_its_values_and_its_type() -> Non
         assert written["bydawn_status"] == "ok"
 
 
+@pytest.mark.parametrize("read", [_csv, lambda *job: _parquet(*job).to_pylist()])
+def test_labels_alone_have_no_column_for_a_confidence(read: Any) -> None:
+    (written,) = read(CLASSIFY.model_copy(update={"scores": False}), [_row(0, n="1")])
+    assert set(written) == {"n", "label", "status", "error"}
+
+
 def test_results_of_an_earlier_job_are_not_overwritten_by_those_of_the_next() -> None:
     (written,) = _csv(CLASSIFY, [_row(0, label="mine", bydawn_label="first")])
     assert (written["label"], written["bydawn_label"]) == ("mine", "first")

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from engine import ChoiceScores, Request
+from engine import BestChoice, ChoiceScores, Request
 from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import ClassifySpec, Label
@@ -29,6 +29,9 @@ class Classify:
         self._prior = [math.fsum(column) / len(blank) for column in zip(*blank, strict=True)]
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
+        return await (self._run_scored(text) if self._spec.scores else self._run_label_only(text))
+
+    async def _run_scored(self, text: str) -> tuple[dict[str, Any], Usage]:
         scored = await self._score(text)
         logits = [mine - prior for mine, prior in zip(scored.choice_logprobs, self._prior, strict=True)]
         scores = softmax(logits)
@@ -41,9 +44,22 @@ class Classify:
         }
         return result, usage_of(scored)
 
+    async def _run_label_only(self, text: str) -> tuple[dict[str, Any], Usage]:
+        request = Request(
+            prompt_token_ids=self._prompt(text),
+            choices=self._choices,
+            best_only=True,
+            choice_bias=[-prior for prior in self._prior],
+        )
+        best = await self._model.ask(request, BestChoice)
+        return {"label": self._spec.labels[best.index].name}, usage_of(best)
+
     async def _score(self, text: str) -> ChoiceScores:
-        ids = self._model.tokenizer.encode_as_text(f"{self._instructions}{_question(text)}")
-        return await self._model.ask(Request(prompt_token_ids=ids, choices=self._choices), ChoiceScores)
+        request = Request(prompt_token_ids=self._prompt(text), choices=self._choices)
+        return await self._model.ask(request, ChoiceScores)
+
+    def _prompt(self, text: str) -> list[int]:
+        return self._model.tokenizer.encode_as_text(f"{self._instructions}{_question(text)}")
 
 
 def instructions(spec: ClassifySpec) -> str:
