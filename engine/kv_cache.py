@@ -48,3 +48,8 @@ class KVCache:
     def scratch(self, num_blocks: int) -> torch.Tensor:
         """A buffer for `gather` of up to `num_blocks`; reusing it saves a page fault for every 4 KiB read."""
         return self._layers[0].new_empty((num_blocks, *self._layers[0].shape[1:]))
+
+    def copy(self, layer: int, sources: torch.Tensor, targets: torch.Tensor) -> None:
+        """Copy a layer's keys and values from slots to slots, both [num_tokens] int64, none in both."""
+        flat = self._layers[layer].flatten(0, 1)
+        flat.index_copy_(0, targets, flat.index_select(0, sources))
