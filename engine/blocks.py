@@ -2,23 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
 
-
-@dataclass(frozen=True, slots=True)
-class BlockContent:
-    """The tokens whose KV fills a block, and a digest of them and of every token before them."""
-
-    digest: bytes
-    token_ids: tuple[int, ...]
-
-    @classmethod
-    def after(cls, previous: "BlockContent | None", token_ids: Sequence[int]) -> "BlockContent":
-        """The content of the block that follows `previous` in a sequence."""
-        state = blake2b(previous.digest if previous else b"", digest_size=16)
-        state.update(",".join(map(str, token_ids)).encode())
-        return cls(state.digest(), tuple(token_ids))
+from engine.prefix_index import BlockContent, PrefixIndex
 
 
 class BlockPool:
@@ -26,6 +11,8 @@ class BlockPool:
 
     A block is free, or held by one or more sequences, or cached: held by none, its content kept until the
     space is needed. Contents are published by the sequence that computes them and matched by later ones.
+    The content of a full block never changes, so it is shared as it is. A block that is not full may grow,
+    but what it holds stays, so that others may copy it; they cannot share it, for they go on otherwise.
     """
 
     def __init__(self, num_blocks: int) -> None:
@@ -34,8 +21,7 @@ class BlockPool:
         self._free = list(range(num_blocks - 1, -1, -1))
         self._cached: OrderedDict[int, None] = OrderedDict()  # least recently used first
         self._holders = [0] * num_blocks
-        self._content: dict[int, BlockContent] = {}
-        self._block_by_digest: dict[bytes, int] = {}
+        self._index = PrefixIndex()
 
     @property
     def num_free(self) -> int:
@@ -63,7 +49,7 @@ class BlockPool:
             block = self._free.pop()
         else:
             block, _ = self._cached.popitem(last=False)
-            self._forget(block)
+            self._index.remove(block)
         self._holders[block] = 1
         return block
 
@@ -71,17 +57,17 @@ class BlockPool:
         """Take hold of the blocks that have the longest run of these contents from the first on."""
         blocks = []
         for content in contents:
-            if (block := self._find(content)) is None:
+            if (block := self._index.find(content)) is None:
                 break
             self._hold(block)
             blocks.append(block)
         return blocks
 
-    def _find(self, content: BlockContent) -> int | None:
-        block = self._block_by_digest.get(content.digest)
-        if block is None or self._content[block].token_ids != content.token_ids:
-            return None
-        return block
+    def match_beginning(self, before: bytes, token_ids: Sequence[int]) -> tuple[int, int] | None:
+        """Take hold of a block that follows `before` and begins with some of these tokens; and how many."""
+        if (found := self._index.find_beginning(before, token_ids)) is not None:
+            self._hold(found[0])
+        return found
 
     def _hold(self, block: int) -> None:
         self._cached.pop(block, None)
@@ -97,25 +83,24 @@ class BlockPool:
                 self._retire(block)
 
     def _retire(self, block: int) -> None:
-        if block in self._content:
+        if block in self._index:
             self._cached[block] = None
         else:
             self._free.append(block)
 
     def publish(self, block: int, content: BlockContent) -> None:
-        """Offer a held block for matching, unless another one already has the same content."""
+        """Offer what a held block holds for matching, unless another one already has the same content."""
         assert self._holders[block] > 0, f"block {block} is published and not held"
-        if content.digest not in self._block_by_digest:
-            self._content[block] = content
-            self._block_by_digest[content.digest] = block
+        self._index.add(block, content)
 
-    def _forget(self, block: int) -> None:
-        del self._block_by_digest[self._content.pop(block).digest]
+    def forget(self, block: int) -> None:
+        """Offer a held block no longer."""
+        assert self._holders[block] > 0, f"block {block} is forgotten and not held"
+        self._index.remove(block)
 
     def reset_cache(self) -> None:
         """Forget all contents; held blocks stay held and are free afterwards."""
-        self._content.clear()
-        self._block_by_digest.clear()
+        self._index.clear()
         self._free.extend(self._cached)
         self._cached.clear()
 
@@ -130,5 +115,5 @@ class BlockPool:
         assert sorted([*self._free, *self._cached, *held]) == list(range(self.num_blocks)), (
             "a block has leaked"
         )
-        assert all(block in self._content for block in self._cached)
-        assert {c.digest: b for b, c in self._content.items()} == self._block_by_digest
+        assert all(block in self._index for block in self._cached)
+        self._index.check_integrity()

@@ -62,3 +62,8 @@ class KVCache:
         """Buffers for `gather` of up to `num_blocks`; using them again saves a page fault for every 4 KiB."""
         size = (num_blocks, *self._keys[0].shape[1:])
         return self._keys[0].new_empty(size), self._keys[0].new_empty(size)
+
+    def copy(self, layer: int, sources: torch.Tensor, targets: torch.Tensor) -> None:
+        """Copy a layer's keys and values from slots to slots, both [num_tokens] int64, none in both."""
+        for flat in self.slots(layer):
+            flat.index_copy_(0, targets, flat.index_select(0, sources))

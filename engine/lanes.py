@@ -48,7 +48,10 @@ class Lanes:
 
 
 class LayerProgress:
-    """How far each lane has written its KV, for lanes that read it in the same step."""
+    """How far each lane has written its KV, for lanes that read it in the same step.
+
+    Layers count as whole numbers; half a one more says that what the lane copies there is copied too.
+    """
 
     def __init__(self, num_lanes: int) -> None:
         self._layers = [-1.0] * num_lanes
@@ -64,7 +67,7 @@ class LayerProgress:
         """A lane will write no more: its rows needed no deeper layer, or it failed, and the step with it."""
         self.wrote(lane, float("inf"))
 
-    def wait(self, lanes: Iterable[int], layer: int) -> None:
-        """Until these lanes have written the KV of a layer."""
+    def wait(self, lanes: Iterable[int], layer: float) -> None:
+        """Until these lanes have got as far."""
         with self._moved:
             self._moved.wait_for(lambda: all(self._layers[lane] >= layer for lane in lanes))

@@ -71,6 +71,8 @@ class StepLoop:
 
         If one fails, so do the others. Raises EngineClosed.
         """
+        for sequence in sequences:
+            self._scheduler.prepare(sequence)
         ticket = Ticket(sequences, Future())
         self._post(lambda: self._start(ticket))
         ticket.future.add_done_callback(lambda done: self._post_cancel(ticket) if done.cancelled() else None)
@@ -154,8 +156,7 @@ class StepLoop:
             self._take(chunk, result)
 
     def _fail_step(self, chunks: list[Chunk], error: Exception) -> None:
-        # Blocks are published before they are computed: some may now promise what they do not hold.
-        self._scheduler.pool.reset_cache()
+        self._scheduler.abandon(chunks)
         for chunk in chunks:
             self._fail(chunk.sequence, EngineError(f"the step failed: {error!r}"), error)
 

@@ -4,7 +4,7 @@ from collections import abc
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from engine.blocks import BlockContent
+from engine.prefix_index import BlockContent, digest_of
 from engine.request import FinishReason, Usage
 from engine.work import EdgeLogprobs, Generation, Pooling, Sampled, Scoring, Work
 
@@ -23,6 +23,9 @@ class Sequence:
 
     `token_ids` starts with the prompt; then come the tokens generated so far, or the nodes of the choice
     trie chosen so far, which follow each other in the blocks but not in the text.
+
+    In the first step after its admission, the KV of its last computed tokens may still have to be copied:
+    into the block where the step goes on, from the slots `copied_from`.
     """
 
     token_ids: list[int]
@@ -34,6 +37,7 @@ class Sequence:
     num_computed_tokens: int = 0
     num_published_blocks: int = 0
     block_table: list[int] = field(default_factory=list)
+    copied_from: tuple[int, ...] = ()
     status: Status = Status.WAITING
     finish_reason: FinishReason | None = None
     _contents: list[BlockContent] = field(default_factory=list)
@@ -96,14 +100,35 @@ class Sequence:
             self._contents.append(BlockContent.after(previous, self.token_ids[start : start + block_tokens]))
         return self._contents[:count]
 
-    def admit(self, block_table: list[int], num_matched_tokens: int) -> None:
-        """Start running, with the KV of the first `num_matched_tokens` already in the blocks."""
+    def tail_content(self, end: int, block_tokens: int) -> BlockContent:
+        """The content, up to the token before `end`, of the block that these tokens do not fill."""
+        count = end // block_tokens
+        contents = self.block_contents(count, block_tokens)
+        return BlockContent.after(
+            contents[-1] if contents else None, self.token_ids[count * block_tokens : end]
+        )
+
+    def digest_before(self, block_index: int, block_tokens: int) -> bytes:
+        """What stands for all tokens before a block."""
+        contents = self.block_contents(block_index, block_tokens)
+        return digest_of(contents[-1] if contents else None)
+
+    def admit(
+        self, block_table: list[int], num_matched_tokens: int, copied_from: tuple[int, ...] = ()
+    ) -> None:
+        """Start running, with the KV of the first tokens in the blocks, or copied there before it is read."""
         assert self.status is Status.WAITING
         self.status = Status.RUNNING
         self.block_table = block_table
-        self.num_computed_tokens = num_matched_tokens
+        self.num_computed_tokens = num_matched_tokens + len(copied_from)
+        self.copied_from = copied_from
+
+    def note_computed(self, end: int) -> None:
+        """A step has computed the tokens up to the one before `end`."""
         if self.num_cached_tokens is None:
-            self.num_cached_tokens = num_matched_tokens
+            self.num_cached_tokens = self.num_computed_tokens
+        self.num_computed_tokens = end
+        self.copied_from = ()
 
     def preempt(self) -> list[int]:
         """Stop running, keep the tokens and give back the blocks, to be computed again later."""
@@ -124,6 +149,7 @@ class Sequence:
     def _leave_blocks(self) -> list[int]:
         blocks, self.block_table = self.block_table, []
         self.num_published_blocks = 0
+        self.copied_from = ()
         return blocks
 
     def take_scores(self, scored: EdgeLogprobs, is_last: bool) -> FinishReason | None:
@@ -192,6 +218,11 @@ class Chunk:
                 return min(max(self.start, self.sequence.num_prompt_tokens - 1), self.end)
             case Pooling(layer=layer):
                 return self.start if layer is None else self.end
+
+    @property
+    def copied_from(self) -> tuple[int, ...]:
+        """The slots from which the KV of the tokens just before `start` is copied in this step."""
+        return self.sequence.copied_from if self.start == self.sequence.num_computed_tokens else ()
 
     @property
     def is_causal(self) -> bool:

@@ -15,6 +15,7 @@ from engine.kv_cache import KVCache
 from engine.lanes import LayerProgress
 from engine.layer_tap import LayerTap
 from engine.masks import MaskMaker
+from engine.partition import Sources, copied_to
 from engine.sequence import Chunk
 
 Ints = npt.NDArray[np.int64]
@@ -61,16 +62,25 @@ Span = DecodeSpan | ChunkSpan | FreshSpan | PagedSpan
 
 @dataclass(frozen=True, slots=True)
 class LaneSync:
-    """A lane's place among those of its step."""
+    """A lane's place among those of its step.
+
+    In each layer a lane writes its rows' KV, then copies, then reads. No copy is made of a copy, so that each
+    of the two waits below ends.
+    """
 
     progress: LayerProgress
     lane: int
-    sources: frozenset[int]
+    sources: Sources
 
     def wrote(self, layer: int) -> None:
-        """This lane's KV of a layer is written; returns when that of the lanes whose KV it reads is, too."""
+        """This lane's KV of a layer is written; returns when that of the lanes it copies from is, too."""
         self.progress.wrote(self.lane, layer)
-        self.progress.wait(self.sources, layer)
+        self.progress.wait(self.sources.copied, layer)
+
+    def filled(self, layer: int) -> None:
+        """And its copies are made; returns when the lanes whose KV it reads have got as far."""
+        self.progress.wrote(self.lane, layer + 0.5)
+        self.progress.wait(self.sources.read, layer + 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +106,15 @@ class StepPlan:
     sync: LaneSync
     slots: torch.Tensor  # [num_tokens] int64
     paged: bool = False
+    _copies: tuple[torch.Tensor, torch.Tensor] | None = field(init=False)
     _spans: dict[int | None, list[Span]] = field(default_factory=dict)
     _scratch: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        sources = [slot for chunk in self.chunks for slot in chunk.copied_from]
+        targets = [slot for chunk in self.chunks for slot in copied_to(chunk, self.kv_cache.block_tokens)]
+        pair = (torch.tensor(sources, device=self.device), torch.tensor(targets, device=self.device))
+        self._copies = pair if sources else None
 
     def tail(self) -> Tail | None:
         """What is left to do after the last layer's keys and values; None if that is all rows."""
@@ -124,9 +141,15 @@ class StepPlan:
         return self._spans[window]
 
     def write(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
-        """Put the rows' key and value, [num_tokens, num_kv_heads, head_dim], where they belong."""
+        """Put the rows' key and value, [num_tokens, num_kv_heads, head_dim], where they belong.
+
+        Then the rows can attend: what other lanes write and what is copied is there as well.
+        """
         self.kv_cache.write(layer, self.slots, key, value)
-        self.sync.wrote(layer)
+        if self._copies is not None:
+            self.sync.wrote(layer)
+            self.kv_cache.copy(layer, *self._copies)
+        self.sync.filled(layer)
 
     def gather(self, layer: int, block_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values, as `KVCache.gather` has them, valid until the next call."""

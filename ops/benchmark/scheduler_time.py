@@ -46,7 +46,9 @@ def _full_scheduler() -> Scheduler:
         # No two alike, or the prefix cache would do the work.
         prompt = [number, *range(PROMPT_TOKENS - 1)]
         sampling = Sampling(max_tokens=1 + number % OUTPUT_TOKENS)
-        scheduler.add(Sequence(prompt, Generation(sampling, frozenset(), seed=0, stream=None)))
+        sequence = Sequence(prompt, Generation(sampling, frozenset(), seed=0, stream=None))
+        scheduler.prepare(sequence)  # as the caller's thread does
+        scheduler.add(sequence)
     return scheduler
 
 

@@ -53,12 +53,13 @@ def make_engine(model_folder: ModelFolder) -> Iterator[MakeEngine]:
         num_blocks: int = 256,
         max_batch_tokens: int | None = None,
         max_sequences: int = 64,
+        block_tokens: int = BLOCK_TOKENS,
     ) -> Engine:
-        kv_cache_bytes = num_blocks * BLOCK_TOKENS * kv_bytes_per_token(family)
+        kv_cache_bytes = num_blocks * block_tokens * kv_bytes_per_token(family)
         config = EngineConfig(
             model=str(model_folder(family)),
             device="cpu",
-            block_tokens=BLOCK_TOKENS,
+            block_tokens=block_tokens,
             kv_cache_bytes=kv_cache_bytes,
             max_batch_tokens=max_batch_tokens,
             max_sequences=max_sequences,

@@ -6,14 +6,30 @@ from collections.abc import Sequence as Seq
 from engine.detokenizer import TextStream
 from engine.request import Sampling
 from engine.sequence import Chunk, Sequence
+from engine.trie import ChoiceTrie
 from engine.work import ChunkResult, EdgeLogprobs, Generation, HiddenSums, Pooling, Sampled, Scoring
 
 
 def generation(num_prompt_tokens: int, max_tokens: int, priority: int = 0, first_token: int = 0) -> Sequence:
     """A sequence that generates `max_tokens` tokens; prompts of one `first_token` begin alike."""
-    prompt = [first_token] * num_prompt_tokens
-    work = Generation(Sampling(max_tokens=max_tokens), frozenset(), seed=0, stream=None)
-    return Sequence(prompt, work, priority)
+    return prompted([first_token] * num_prompt_tokens, max_tokens, priority)
+
+
+def prompted(prompt: Seq[int], max_tokens: int = 1, priority: int = 0) -> Sequence:
+    """A sequence that generates after this prompt."""
+    return Sequence(
+        list(prompt), Generation(Sampling(max_tokens=max_tokens), frozenset(), seed=0, stream=None), priority
+    )
+
+
+def scoring(prompt: Seq[int], choices: Seq[Seq[int]]) -> Sequence:
+    """A sequence that scores choices after this prompt."""
+    return Sequence(list(prompt), Scoring(ChoiceTrie.of(choices)))
+
+
+def pooling(prompt: Seq[int]) -> Sequence:
+    """A sequence that pools this prompt."""
+    return Sequence(list(prompt), Pooling("mean", None))
 
 
 def stream(pieces: dict[int, bytes], stop: Seq[str]) -> TextStream:
@@ -30,10 +46,11 @@ class FakeRunner:
     def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
         """Token 7, log-probability -1, hidden state [1, 2]."""
         self._before(chunks)
-        return [_result(chunk) for chunk in chunks]
+        return [result_of(chunk) for chunk in chunks]
 
 
-def _result(chunk: Chunk) -> ChunkResult:
+def result_of(chunk: Chunk) -> ChunkResult:
+    """What FakeRunner makes up for a chunk."""
     match chunk.sequence.work:
         case Generation():
             return Sampled(7) if chunk.is_last else None

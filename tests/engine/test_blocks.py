@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.blocks import BlockContent, BlockPool
+from engine.blocks import BlockPool
+from engine.prefix_index import BlockContent
 
 
 def contents(*blocks: tuple[int, ...]) -> list[BlockContent]:
@@ -46,8 +47,8 @@ def test_the_same_tokens_after_another_beginning_are_no_match() -> None:
 
 def test_a_digest_that_lies_is_found_out_by_its_tokens() -> None:
     pool = BlockPool(2)
-    pool.release(fill(pool, [BlockContent(b"same", (1, 2))]))
-    assert pool.match([BlockContent(b"same", (3, 4))]) == []
+    pool.release(fill(pool, [BlockContent(b"", (1, 2), b"same")]))
+    assert pool.match([BlockContent(b"", (3, 4), b"same")]) == []
 
 
 def test_a_held_prefix_is_shared_and_outlives_its_first_holder() -> None:

@@ -53,14 +53,14 @@ def test_greedy_tokens_stay_the_same_with_prefix_hits(
     prompts = [PROMPTS[8] + tail for tail in ([5], [6, 7, 8], PROMPTS[6])]
     generate(engine, [prompts[0]])
     completions = generate(engine, prompts)
-    assert [c.usage.cached_tokens for c in completions] == [52, 52, 52]
+    assert [c.usage.cached_tokens for c in completions] == [55, 55, 55]
     assert [list(c.token_ids) for c in completions] == expected(references[family], prompts)
 
 
 def test_requests_admitted_in_one_step_share_their_prefix(engine: Engine, reference: Reference) -> None:
     prompts = [PROMPTS[8] + [token_id] for token_id in range(2, 10)]
     completions = generate(engine, prompts)
-    assert sum(c.usage.cached_tokens for c in completions) >= 6 * 52
+    assert sum(c.usage.cached_tokens for c in completions) == 7 * 55
     assert [list(c.token_ids) for c in completions] == expected(reference, prompts)
 
 
@@ -116,7 +116,8 @@ def test_the_likeliest_tokens_are_told_in_order_with_their_logprobs(
         assert [token_id for token_id, _ in three.top_logprobs[place]] == likeliest
         for token_id, logprob in twenty.top_logprobs[place]:
             assert logprob == pytest.approx(expected[token_id], abs=1e-4)
-        assert own.logprobs[place] == three.logprobs[place] == three.top_logprobs[place][0][1]
+        assert three.logprobs[place] == three.top_logprobs[place][0][1]
+        assert own.logprobs[place] == pytest.approx(three.logprobs[place], abs=1e-5)
 
 
 def test_a_sequence_may_fill_the_model_to_its_last_position(engine: Engine, reference: Reference) -> None:

@@ -57,16 +57,16 @@ def test_a_lane_waits_for_those_that_write_what_it_reads(
             for mine in part.pieces
             if other is not part and mine.index == theirs.index and theirs.chunk.start < mine.chunk.start
         }
-        assert earlier <= part.sources
+        assert earlier <= part.sources.read
 
 
 def test_lanes_without_a_common_block_do_not_wait() -> None:
     parts = partition(make_chunks([(8, 1), (8, 1)]), 2, BLOCK_TOKENS)
-    assert [part.sources for part in parts] == [frozenset(), frozenset()]
+    assert [part.sources.read for part in parts] == [frozenset(), frozenset()]
 
 
 def test_a_block_shared_within_the_step_is_waited_for() -> None:
     writer, reader = make_chunks([(0, 8), (4, 8)])
     reader.sequence.block_table[0] = writer.sequence.block_table[0]
     parts = partition([writer, reader], 2, BLOCK_TOKENS)
-    assert parts[1].sources == {0}
+    assert parts[1].sources.read == {0}
