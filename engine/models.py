@@ -1,14 +1,14 @@
 """Which files a model name stands for, and what identifies them. Imports no torch."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+from safetensors import safe_open
 
 from engine.conversion import convert_gguf
 from engine.errors import ModelError
@@ -115,16 +115,13 @@ def _from_hub(model: str) -> ResolvedModel:
 
 def stored_bits(folder: Path) -> int | None:
     """How many bits each weight in a folder's safetensors has; None if not all have as many."""
-    dtypes = {tensor["dtype"] for path in folder.glob("*.safetensors") for tensor in _header(path)}
-    bits = {BITS.get(dtype) for dtype in dtypes}
+    bits = {BITS.get(dtype) for path in folder.glob("*.safetensors") for dtype in _dtypes(path)}
     return bits.pop() if len(bits) == 1 else None
 
 
-def _header(path: Path) -> list[dict[str, Any]]:
-    """What a file says of its tensors (https://github.com/huggingface/safetensors#format)."""
-    with path.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return [entry for name, entry in header.items() if name != "__metadata__"]
+def _dtypes(path: Path) -> set[str]:
+    with safe_open(path, framework="np") as file:
+        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118: it is no dict
 
 
 def fingerprint(resolved: ResolvedModel, dtype: str) -> str:
