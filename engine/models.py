@@ -121,7 +121,7 @@ def stored_bits(folder: Path) -> int | None:
 
 def _dtypes(path: Path) -> set[str]:
     with safe_open(path, framework="np") as file:
-        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118: it is no dict
+        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (it is no dict)
 
 
 def fingerprint(resolved: ResolvedModel, dtype: str) -> str:

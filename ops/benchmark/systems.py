@@ -71,6 +71,15 @@ def _ours(folder: str) -> tuple[System, ...]:
             classifies=True,
         ),
         System(
+            "bydawn-label-only",
+            "bydawn",
+            sys.executable,
+            settings({}, "best"),
+            "only which label is best: those that cannot win are not scored to their end",
+            generates=False,
+            classifies=True,
+        ),
+        System(
             "bydawn-fp32",
             "bydawn",
             sys.executable,

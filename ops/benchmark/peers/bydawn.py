@@ -46,15 +46,35 @@ def _generate(engine: Engine, turn: Turn) -> list[list[int]]:
 
 def score_all(engine: Engine, prompts: list[list[int]], labelling: Labelling) -> list[int | None]:
     """Every label's log-probability less the prior, as `worker/kinds/classify.py` has it."""
-    futures = [
-        engine.submit(Request(prompt_token_ids=prompt, choices=labelling.choices))
-        for prompt in labelling.blank_prompts + prompts
-    ]
-    scores: list[ChoiceScores] = [future.result() for future in futures]
-    blank, rows = scores[: len(labelling.blank_prompts)], scores[len(labelling.blank_prompts) :]
-    columns = zip(*(score.choice_logprobs for score in blank), strict=True)
-    prior = [sum(column) / len(blank) for column in columns]
+    prior = _prior(engine, labelling)
+    rows = _score(engine, prompts, labelling)
     return [_best(score.choice_logprobs, prior) for score in rows]
+
+
+def _prior(engine: Engine, labelling: Labelling) -> list[float]:
+    """What each label gets after texts without content."""
+    blank = _score(engine, labelling.blank_prompts, labelling)
+    return [sum(column) / len(blank) for column in zip(*(s.choice_logprobs for s in blank), strict=True)]
+
+
+def _score(engine: Engine, prompts: list[list[int]], labelling: Labelling) -> list[ChoiceScores]:
+    futures = [
+        engine.submit(Request(prompt_token_ids=prompt, choices=labelling.choices)) for prompt in prompts
+    ]
+    return [future.result() for future in futures]
+
+
+def best_only(engine: Engine, prompts: list[list[int]], labelling: Labelling) -> list[int | None]:
+    """Only which label is best, as `classify --label-only` has it."""
+    prior = _prior(engine, labelling)
+    bias = [-before for before in prior]
+    futures = [
+        engine.submit(
+            Request(prompt_token_ids=prompt, choices=labelling.choices, best_only=True, choice_bias=bias)
+        )
+        for prompt in prompts
+    ]
+    return [future.result().index for future in futures]
 
 
 def _best(logprobs: tuple[float, ...], prior: list[float]) -> int:
@@ -62,7 +82,7 @@ def _best(logprobs: tuple[float, ...], prior: list[float]) -> int:
     return max(range(len(margins)), key=margins.__getitem__)
 
 
-LABELLERS: dict[str, Label] = {"all": score_all}
+LABELLERS: dict[str, Label] = {"all": score_all, "best": best_only}
 
 
 if __name__ == "__main__":
