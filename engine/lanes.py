@@ -19,7 +19,10 @@ MIN_ROWS = 8
 
 
 class Lanes:
-    """A pool of `num_cores` threads, the caller's included; one of them where torch runs on a GPU."""
+    """A pool of `num_cores` threads, the caller's included; for a GPU one, which is left as it is.
+
+    Otherwise the lanes share the cores, and torch's number of threads is set for each of its own.
+    """
 
     def __init__(self, num_cores: int) -> None:
         self._num_cores = num_cores
@@ -34,7 +37,8 @@ class Lanes:
         threads = self._num_cores // len(parts)
 
         def call(part: PartT) -> ResultT:
-            torch.set_num_threads(threads)  # of the operations of this thread
+            if self._num_cores > 1:
+                torch.set_num_threads(threads)
             return function(part)
 
         if len(parts) == 1:

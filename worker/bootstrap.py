@@ -29,7 +29,12 @@ log = logging.getLogger(__name__)
 def start_engine(settings: WorkerSettings) -> EngineProcess:
     """Load the model; raises ModelError."""
     return EngineProcess(
-        EngineConfig(model=settings.model, device=settings.device, max_model_len=settings.max_model_len)
+        EngineConfig(
+            model=settings.model,
+            device=settings.device,
+            quantization=settings.quantization,
+            max_model_len=settings.max_model_len,
+        )
     )
 
 

@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from pydantic import Field
 
-from engine.config import Device
+from engine.config import Device, Quantization
 from jobs.dispatch import WINDOW_SHARDS
 from jobs.names import Name, model_alias
 from jobs.settings import Settings
@@ -18,6 +18,7 @@ class WorkerSettings(Settings):
 
     alias: Name | None = None
     device: Device = "auto"
+    quantization: Quantization = Field(default="auto", description="of weights on a CPU")
     max_model_len: int | None = Field(default=None, ge=64, description="tokens; the model's own by default")
     concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")
     window_shards: int = Field(default=WINDOW_SHARDS, ge=1)
