@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import EngineConfig
 from engine.constraint import Choice, Constraint, JsonSchema, Regex
-from engine.errors import EngineClosed, EngineError, ModelError, RequestError, RequestTooLong
+from engine.errors import EngineClosed, EngineError, ModelError, OutOfMemory, RequestError, RequestTooLong
 from engine.request import (
     BestChoice,
     ChoiceScores,
@@ -41,6 +41,7 @@ __all__ = [
     "FinishReason",
     "JsonSchema",
     "ModelError",
+    "OutOfMemory",
     "Regex",
     "Request",
     "RequestError",

@@ -1,6 +1,7 @@
 """The engine: a model, its memory and a thread that steps through what has been submitted."""
 
 from concurrent.futures import Future
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,7 +30,7 @@ class Engine:
 
         Raises RequestError for a request that cannot be served, and EngineClosed. The future raises
         RequestError if a constraint turns out to be too complex, EngineError if a step failed under the
-        request, EngineClosed if the engine was closed before its end.
+        request, OutOfMemory if it fitted into no step, EngineClosed if the engine was closed before its end.
         """
         return self._loop.submit(*self._intake.sequences_of(request))
 
@@ -44,13 +45,13 @@ class Engine:
             blocks_total=scheduler.pool.num_blocks,
             blocks_free=scheduler.pool.num_free,
             blocks_cached=scheduler.pool.num_cached,
+            kv_wasted_tokens=scheduler.num_wasted_tokens,
             running=len(scheduler.running),
             waiting=scheduler.num_waiting,
+            max_batch_tokens=scheduler.budget.tokens,
             preemptions=scheduler.num_preemptions,
             prefix_hit_tokens=scheduler.num_prefix_hit_tokens,
-            prompt_tokens=totals.prompt_tokens,
-            output_tokens=totals.output_tokens,
-            steps=totals.steps,
+            **asdict(totals),
         )
 
     def reset_prefix_cache(self) -> None:

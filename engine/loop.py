@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-from engine.errors import EngineClosed, EngineError, RequestError
+from engine.errors import EngineClosed, EngineError, OutOfMemory, RequestError, is_out_of_memory
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
@@ -23,16 +25,37 @@ class Runner(Protocol):
     """What computes a step."""
 
     def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
-        """Results in the chunks' order; whatever it raises fails these chunks' sequences and no others."""
+        """Results in the chunks' order.
+
+        If it raises that memory ran out, a smaller step is tried; whatever else it raises fails these chunks'
+        sequences and no others.
+        """
 
 
 @dataclass(slots=True)
 class Totals:
-    """Counts since the start."""
+    """Counts since the start, of steps that succeeded, and the last of these."""
 
     steps: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    batch_tokens: int = 0
+    batch_sequences: int = 0
+    last_batch_tokens: int = 0
+    last_batch_sequences: int = 0
+    scheduling_s: float = 0.0
+    step_s: float = 0.0
+    out_of_memory_retries: int = 0
+
+    def note_step(self, chunks: Seq[Chunk], scheduling_s: float, step_s: float) -> None:
+        """Count a step: the time to schedule it, and from its beginning to the results."""
+        self.steps += 1
+        self.last_batch_tokens = sum(chunk.num_tokens for chunk in chunks)
+        self.last_batch_sequences = len(chunks)
+        self.batch_tokens += self.last_batch_tokens
+        self.batch_sequences += self.last_batch_sequences
+        self.scheduling_s += scheduling_s
+        self.step_s += step_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,24 +164,44 @@ class StepLoop:
                 self._scheduler.finish(sequence, reason)
 
     def _step(self) -> None:
+        started_s = time.perf_counter()
         chunks = self._scheduler.schedule()
         if not chunks:
             return
+        scheduled_s = time.perf_counter()
         try:
             results = self._runner.run(chunks)
         except Exception as error:
-            logger.exception("a step of %d sequences failed", len(chunks))
-            self._fail_step(chunks, error)
+            self._after_failed_step(chunks, error)
             return
         self._scheduler.complete(chunks)
-        self.totals.steps += 1
+        self._scheduler.budget.note_good_step()
+        self.totals.note_step(chunks, scheduled_s - started_s, time.perf_counter() - started_s)
         for chunk, result in zip(chunks, results, strict=True):
             self._take(chunk, result)
 
-    def _fail_step(self, chunks: list[Chunk], error: Exception) -> None:
+    def _after_failed_step(self, chunks: list[Chunk], error: Exception) -> None:
+        """Try again with fewer tokens if memory ran out and there are fewer; or else fail the requests."""
         self._scheduler.abandon(chunks)
+        num_tokens = sum(chunk.num_tokens for chunk in chunks)
+        if not is_out_of_memory(error):
+            logger.exception("a step of %d sequences failed", len(chunks))
+            self._fail_step(chunks, EngineError(f"the step failed: {error!r}"), error)
+        elif self._scheduler.budget.shrink():
+            self.totals.out_of_memory_retries += 1
+            tokens = self._scheduler.budget.tokens
+            logger.warning("a step of %d tokens ran out of memory: trying %d", num_tokens, tokens)
+        else:
+            logger.exception("a step of %d tokens ran out of memory", num_tokens)
+            message = f"no memory for a step of {num_tokens} tokens: give the engine a smaller kv_cache_bytes"
+            self._fail_step(chunks, OutOfMemory(f"{message} ({error!r})"), error)
+            self._scheduler.budget.note_culprit_gone()
+
+    def _fail_step(self, chunks: list[Chunk], failure: EngineError, cause: Exception) -> None:
+        # The frames hold the step's tensors, for as long as somebody holds the error.
+        traceback.clear_frames(cause.__traceback__)
         for chunk in chunks:
-            self._fail(chunk.sequence, EngineError(f"the step failed: {error!r}"), error)
+            self._fail(chunk.sequence, type(failure)(*failure.args), cause)
 
     def _take(self, chunk: Chunk, result: ChunkResult) -> None:
         """Give a chunk's result to its sequence, and the answer to the caller if that was all."""

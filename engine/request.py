@@ -142,15 +142,31 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """A glance at the engine; the token counts, steps and preemptions are totals since its start."""
+    """A glance at the engine: what is now, and totals since its start.
+
+    A batch is what one step computes; `batch_tokens / steps` is their mean size. `kv_wasted_tokens` counts
+    the room in the running sequences' blocks that holds no token. `scheduling_s` is the part of `step_s` in
+    which the runner waits for the scheduler. `max_batch_tokens` is what a step may be now: less than was
+    configured where memory ran out, which happened `out_of_memory_retries` times.
+    """
 
     blocks_total: int
     blocks_free: int
     blocks_cached: int
+    kv_wasted_tokens: int
     running: int
     waiting: int
+    max_batch_tokens: int
+    last_batch_tokens: int
+    last_batch_sequences: int
+    # Totals.
     preemptions: int
     prefix_hit_tokens: int
     prompt_tokens: int
     output_tokens: int
     steps: int
+    batch_tokens: int
+    batch_sequences: int
+    scheduling_s: float
+    step_s: float
+    out_of_memory_retries: int

@@ -26,6 +26,8 @@ _CLOSE_LIMIT_S = 5.0
 class EngineDied(EngineError):
     """The engine's process ended with this request in it; the request itself may be blameless."""
 
+    code = "died"
+
 
 class EngineProcess:
     """Starts the engine's process, and starts another whenever it dies.

@@ -39,3 +39,8 @@ def counts_as_attempt(error: Exception) -> bool:
 def code_of(error: Exception) -> Code:
     """The code of rows that fail because of it."""
     return Code.ENGINE_ERROR if isinstance(error, EngineError) else Code.INTERNAL_ERROR
+
+
+def reason_for_log(error: Exception) -> str:
+    """The engine's own code where it has one: it tells whether memory ran out, or the process died."""
+    return error.code if isinstance(error, EngineError) else code_of(error).value

@@ -18,7 +18,7 @@ from jobs.stores import ObjectStore
 from worker.kinds import make_kind
 from worker.leases import Leases
 from worker.model import Model
-from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide
+from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
 from worker.row_text import row_text
 from worker.rows import run_rows
 from worker.settle import Settler
@@ -103,8 +103,8 @@ class ShardRunner:
             attempts = self._ledger.count_attempt(job_id, shard_no) if counts_as_attempt(error) else 0
             decision = decide(error, attempts)
             log.warning(
-                "action=%s job=%s shard=%s attempts=%s error=%s: %s",
-                decision, job_id, shard_no, attempts, type(error).__name__, error,
+                "action=%s job=%s shard=%s attempts=%s code=%s error=%s: %s",
+                decision, job_id, shard_no, attempts, reason_for_log(error), type(error).__name__, error,
             )  # fmt: skip
             if decision is Decision.FAIL_ROWS:
                 self._fail_rows(job_id, shard_no, error)

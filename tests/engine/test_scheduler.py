@@ -7,6 +7,7 @@ from engine.blocks import BlockPool
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
+from engine.waiting import WaitingQueue
 from engine.work import Generation, Sampled
 from tests.engine.fakes import FakeRunner, generation
 
@@ -131,3 +132,29 @@ def test_a_step_takes_from_a_long_queue_only_what_can_run() -> None:
     looked_at = step(scheduler)
     assert len(looked_at) == 1
     assert scheduler.num_waiting == 4999
+
+
+def test_those_cancelled_while_they_wait_do_not_pile_up() -> None:
+    queue = WaitingQueue()
+    sequences = [generation(1, 1) for _ in range(1000)]
+    for arrival, sequence in enumerate(sequences):
+        sequence.arrival = arrival
+        queue.push(sequence)
+    for sequence in sequences[5:]:
+        sequence.finish(FinishReason.CANCELLED)
+        queue.note_ended()
+        queue.check_integrity()
+    assert len(queue) == 5
+    assert queue.num_entries <= 10
+
+
+def test_a_newcomer_leaves_a_spare_block_to_each_that_runs() -> None:
+    scheduler = make_scheduler(num_blocks=8, max_batch_tokens=64)
+    for first_token in range(3):
+        scheduler.add(generation(8, 9, first_token=first_token))
+    # Two blocks each; the third comes only where two are left for the two that run.
+    assert [c.sequence.token_ids[0] for c in step(scheduler)] == [0, 1, 2]
+    scheduler = make_scheduler(num_blocks=7, max_batch_tokens=64)
+    for first_token in range(3):
+        scheduler.add(generation(8, 9, first_token=first_token))
+    assert [c.sequence.token_ids[0] for c in step(scheduler)] == [0, 1]

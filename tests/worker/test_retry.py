@@ -3,12 +3,12 @@
 import pytest
 import redis
 
-from engine import EngineError
+from engine import EngineError, OutOfMemory
 from jobs.outcome import Code
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError, StoreUnavailable
 from worker.engine_process import EngineDied
-from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decide
+from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decide, reason_for_log
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decid
         (OtherModelError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (EngineDied(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (EngineError(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
+        (OutOfMemory(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (StoreError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
         (CorruptObjectError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
         (ValueError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),
@@ -32,3 +33,13 @@ def test_each_error_has_its_decision(
     assert decide(error, MAX_ATTEMPTS) is last
     if code is not None:
         assert code_of(error) is code
+
+
+def test_the_log_tells_what_became_of_the_engine() -> None:
+    errors = (OutOfMemory(), EngineDied(), EngineError(), StoreError())
+    assert [reason_for_log(error) for error in errors] == [
+        "out_of_memory",
+        "died",
+        "step_failed",
+        "internal_error",
+    ]
