@@ -126,6 +126,16 @@ def test_the_source_is_held_until_the_step_has_ended_whoever_is_cancelled() -> N
     scheduler.check_idle()
 
 
+def test_what_a_failed_step_took_back_is_offered_again_when_it_is_computed() -> None:
+    scheduler = make_scheduler(max_batch_tokens=20)
+    long = prompted(range(320, 370))
+    step(scheduler, long)
+    scheduler.abandon(scheduler.schedule())
+    assert spans(step(scheduler)) == [(20, 40)]
+    scheduler.budget.tokens = 64
+    assert spans(step(scheduler, prompted([*range(320, 359), 3]))) == [(40, 50), (39, 40)]
+
+
 def test_copied_tokens_count_as_prefix_hits() -> None:
     scheduler = make_scheduler()
     step(scheduler, prompted(ROWS[1]), prompted(ROWS[2]))

@@ -166,7 +166,8 @@ def test_logprobs_are_those_of_the_free_model(engine: Engine) -> None:
     held = generate(engine, CODE, max_tokens=1, logprobs=20)
     assert held.top_logprobs is not None
     assert free.top_logprobs is not None
-    assert dict(held.top_logprobs[0]) == pytest.approx(dict(free.top_logprobs[0]), abs=1e-4)
+    # The second has the prompt's KV from the first, and sums in another order.
+    assert dict(held.top_logprobs[0]) == pytest.approx(dict(free.top_logprobs[0]), abs=1e-5)
     assert held.logprobs is not None
     assert free.logprobs is not None
     assert held.logprobs[0] < free.logprobs[0]
