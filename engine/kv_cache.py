@@ -1,9 +1,7 @@
 """The memory behind the blocks."""
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 
@@ -31,8 +29,12 @@ class KVCache:
     def __init__(self, shape: KVShape, num_blocks: int, block_tokens: int, device: torch.device) -> None:
         self.block_tokens = block_tokens
         size = (num_blocks, block_tokens, shape.num_kv_heads, shape.head_dim)
-        self._keys = [_zeros(size, shape.dtype, device) for _ in range(shape.num_layers)]
-        self._values = [_zeros(size, shape.dtype, device) for _ in range(shape.num_layers)]
+        # Zeros, not just memory: what padding reads is masked, and a masked NaN is still a NaN. They are written
+        # now, so that a machine without room for them says so at the start and not in the middle of the night.
+        self._keys, self._values = (
+            [torch.zeros(size, dtype=shape.dtype, device=device) for _ in range(shape.num_layers)]
+            for _ in range(2)
+        )
 
     def write(self, layer: int, slots: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> None:
         """Put key and value, both [num_tokens, num_kv_heads, head_dim], into `slots` [num_tokens] int64."""
@@ -64,11 +66,3 @@ class KVCache:
         """Copy a layer's keys and values from slots to slots, both [num_tokens] int64, none in both."""
         for flat in self.slots(layer):
             flat.index_copy_(0, targets, flat.index_select(0, sources))
-
-
-def _zeros(size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Zeros, not just memory: what padding reads is masked, and a masked NaN is still a NaN."""
-    if device.type != "cpu":
-        return torch.zeros(size, dtype=dtype, device=device)
-    # numpy's zeros take no memory before they are written, torch's all of it at once.
-    return torch.from_numpy(np.zeros(math.prod(size) * dtype.itemsize, np.uint8)).view(dtype).view(size)

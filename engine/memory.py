@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 CPU_SHARE = 0.25
-CPU_MAX_BYTES = 4 << 30
+CPU_MAX_BYTES = 2 << 30
 CUDA_SHARE = 0.85  # the rest is for activations
 
 
