@@ -29,8 +29,8 @@ class KVCache:
     def __init__(self, shape: KVShape, num_blocks: int, block_tokens: int, device: torch.device) -> None:
         self.block_tokens = block_tokens
         size = (num_blocks, block_tokens, shape.num_kv_heads, shape.head_dim)
-        # Zeros, not just memory: what padding reads is masked, and a masked NaN is still a NaN. And written now,
-        # so that a machine without room for them says so at the start and not in the middle of the night.
+        # Zeros, not just memory: what padding reads is masked, and a masked NaN is still a NaN.
+        # Written now, so that a machine without room for them says so at the start, not in the night.
         self._keys, self._values = (
             [torch.zeros(size, dtype=shape.dtype, device=device) for _ in range(shape.num_layers)]
             for _ in range(2)
