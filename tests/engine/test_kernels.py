@@ -15,7 +15,7 @@ def randn(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def close(actual: torch.Tensor, expected: torch.Tensor) -> None:
+def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(actual.double(), expected.double(), atol=2e-6, rtol=2e-6)
 
 
@@ -32,7 +32,7 @@ def test_rms_norm() -> None:
     rows, weight = randn(ROWS, 23), randn(23)
     out = torch.empty_like(rows)
     kernels.rms_norm(rows.numpy(), weight.numpy(), np.float32(1e-5), out.numpy())
-    close(out, rms_norm(rows.double(), (23,), weight.double(), 1e-5))
+    assert_close(out, rms_norm(rows.double(), (23,), weight.double(), 1e-5))
 
 
 def test_head_norm_leaves_what_follows_the_heads_alone() -> None:
@@ -40,14 +40,14 @@ def test_head_norm_leaves_what_follows_the_heads_alone() -> None:
     before = rows.clone().view(ROWS, -1, HEAD_DIM).double()
     kernels.head_norm(rows.numpy(), weights.numpy(), np.float32(1e-5))
     normed = rms_norm(before[:, :HEADS], (HEAD_DIM,), None, 1e-5) * weights
-    close(rows.view(ROWS, -1, HEAD_DIM), torch.cat((normed, before[:, HEADS:]), 1))
+    assert_close(rows.view(ROWS, -1, HEAD_DIM), torch.cat((normed, before[:, HEADS:]), 1))
 
 
 def test_silu_product() -> None:
     gate, up = randn(ROWS, 19) * 30, randn(ROWS, 19)
     out = torch.empty(ROWS, 19)
     kernels.silu_product(torch.cat((gate, up), 1).numpy(), out.numpy())
-    close(out, silu(gate.double()) * up)
+    assert_close(out, silu(gate.double()) * up)
 
 
 def test_rotation_turns_the_first_heads_only() -> None:
@@ -57,7 +57,7 @@ def test_rotation_turns_the_first_heads_only() -> None:
     kernels.rotate(rows.numpy(), HEADS, cos.numpy(), sin.numpy())
     first, second = before[:, :HEADS].chunk(2, -1)
     turned = before[:, :HEADS] * cos[:, None] + torch.cat((-second, first), -1) * sin[:, None]
-    close(rows.view(ROWS, -1, HEAD_DIM), torch.cat((turned, before[:, HEADS:]), 1))
+    assert_close(rows.view(ROWS, -1, HEAD_DIM), torch.cat((turned, before[:, HEADS:]), 1))
 
 
 @pytest.mark.parametrize("window", [None, 7])
@@ -83,7 +83,7 @@ def test_paged_attention_over_odd_lengths_and_blocks_out_of_order(window: int | 
         slots = (tables[row, :, None] * block_tokens + torch.arange(block_tokens)).flatten()[start:end]
         q = query[row].double()[:, None]
         k, v = (part[slots].double().transpose(0, 1) for part in (keys, values))
-        close(out[row], scaled_dot_product_attention(q, k, v, scale=0.25, enable_gqa=True)[:, 0])
+        assert_close(out[row], scaled_dot_product_attention(q, k, v, scale=0.25, enable_gqa=True)[:, 0])
 
 
 def test_arrays_that_are_not_contiguous_are_refused() -> None:
