@@ -88,11 +88,12 @@ def _attend_paged(
     output: torch.Tensor,
 ) -> None:
     """One query a sequence, from the cache as it lies: query and output [num_rows, num_heads, head_dim]."""
-    from engine.kernels import attend_paged  # needs numba
+    from engine.kernels import paged_attention  # needs numba
 
     keys, values = (part.numpy() for part in cache)
     places = span.block_tables, span.starts, span.ends, span.block_tokens
-    attend_paged(query.contiguous().numpy(), keys, values, *places, np.float32(scaling), output.numpy())
+    attend = paged_attention(query.shape[-1])
+    attend(query.contiguous().numpy(), keys, values, *places, np.float32(scaling), output.numpy())
 
 
 def _attend_decode(

@@ -40,6 +40,7 @@ class FusedDecoder:
         self._rotary = decoder.rotary_emb
         self._layers = [FusedLayer(number, layer, shape, fp16) for number, layer in enumerate(decoder.layers)]
         self._norm = Norm(decoder.norm)
+        kernels.paged_attention(head_dim)  # compiled now, not under a request
 
     def forward(self, token_ids: torch.Tensor, positions: torch.Tensor, plan: StepPlan) -> torch.Tensor:
         """As `Decoder.forward`."""

@@ -5,6 +5,7 @@ All arrays are C-contiguous, or LLVM could make no vector instructions of the lo
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numba
@@ -124,14 +125,6 @@ def rotate(heads: Floats, num_heads: int, cos: Floats, sin: Floats) -> None:
                 values[half + i] = values[half + i] * cos[row, half + i] + first[i] * sin[row, half + i]
 
 
-@_compiled("f4(f4[::1], f4[::1])", sums_in_any_order=True)
-def _dot(a: Floats, b: Floats) -> np.float32:
-    total = np.float32(0.0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
-
-
 @_compiled("void(f4[::1], f4[::1], i4[::1])", sums_in_any_order=True)
 def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> None:
     """In place; the others are scratch as in `exp_in_place`."""
@@ -148,52 +141,75 @@ def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> Non
         scores[i] /= total
 
 
-@_compiled("void(f4[::1], f4, f4[::1])", sums_in_any_order=True)
-def _add_scaled(total: Floats, factor: np.float32, values: Floats) -> None:
-    for i in range(len(total)):
-        total[i] += factor * values[i]
+PagedAttention = Callable[[Floats, Floats, Floats, Ints, Ints, Ints, int, np.float32, Floats], None]
 
 
-@_compiled(
-    "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])",
-    sums_in_any_order=True,
-)
-def attend_paged(
-    query: Floats,
-    keys: Floats,
-    values: Floats,
-    block_tables: Ints,
-    starts: Ints,
-    ends: Ints,
-    block_tokens: int,
-    scale: np.float32,
-    out: Floats,
-) -> None:
-    """One query a sequence, attending to its tokens from `starts` to before `ends` where they lie.
+@cache
+def paged_attention(head_dim: int) -> PagedAttention:
+    """The kernel for heads of this size: `attend_paged` below.
 
-    query and out [rows, num_heads, head_dim], keys and values [slots, num_kv_heads, head_dim], block_tables
-    [rows, blocks].
+    A kernel for any size takes twice as long: only a loop of known length is unrolled into vectors.
     """
-    num_heads = query.shape[1]
-    group = num_heads // keys.shape[1]
-    longest = 0
-    for row in range(len(ends)):
-        longest = max(longest, ends[row] - starts[row])
-    slots = np.empty(longest, np.int64)
-    scores = np.empty((num_heads, longest), np.float32)
-    powers = np.empty(longest, np.float32)
-    bits = powers.view(np.int32)
-    for row in range(len(ends)):
-        count = ends[row] - starts[row]
-        for token in range(count):
-            place = starts[row] + token
-            slots[token] = block_tables[row, place // block_tokens] * block_tokens + place % block_tokens
-        for token in range(count):
+
+    @_compiled(
+        "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])",
+        sums_in_any_order=True,
+    )
+    def attend_paged(
+        query: Floats,
+        keys: Floats,
+        values: Floats,
+        block_tables: Ints,
+        starts: Ints,
+        ends: Ints,
+        block_tokens: int,
+        scale: np.float32,
+        out: Floats,
+    ) -> None:
+        """One query a sequence, attending to its tokens from `starts` to before `ends` where they lie.
+
+        query and out [rows, num_heads, head_dim], keys and values [slots, num_kv_heads, head_dim],
+        block_tables [rows, blocks].
+        """
+        num_heads = query.shape[1]
+        group = num_heads // keys.shape[1]
+        longest = 0
+        for row in range(len(ends)):
+            longest = max(longest, ends[row] - starts[row])
+        # Values are added up four tokens at a time: the last ones may be followed by three of no weight.
+        slots = np.empty(longest + 3, np.int64)
+        scores = np.empty((num_heads, longest + 3), np.float32)
+        powers = np.empty(longest, np.float32)
+        bits = powers.view(np.int32)
+        for row in range(len(ends)):
+            count = ends[row] - starts[row]
+            for token in range(count):
+                place = starts[row] + token
+                slots[token] = block_tables[row, place // block_tokens] * block_tokens + place % block_tokens
+            slots[count : count + 3] = slots[count - 1]
+            for token in range(count):
+                slot = slots[token]
+                for head in range(num_heads):
+                    total = np.float32(0.0)
+                    for i in range(head_dim):
+                        total += query[row, head, i] * keys[slot, head // group, i]
+                    scores[head, token] = total * scale
             for head in range(num_heads):
-                scores[head, token] = _dot(query[row, head], keys[slots[token], head // group]) * scale
-        for head in range(num_heads):
-            _softmax(scores[head, :count], powers[:count], bits[:count])
-        out[row] = np.float32(0.0)
-        for token in range(count):
-            for head in range(num_heads):
-                _add_scaled(out[row, head], scores[head, token], values[slots[token], head // group])
+                _softmax(scores[head, :count], powers[:count], bits[:count])
+                scores[head, count : count + 3] = np.float32(0.0)
+            out[row] = np.float32(0.0)
+            for token in range(0, count, 4):
+                a, b, c, d = slots[token], slots[token + 1], slots[token + 2], slots[token + 3]
+                for head in range(num_heads):
+                    kv_head = head // group
+                    p, q = scores[head, token], scores[head, token + 1]
+                    r, s = scores[head, token + 2], scores[head, token + 3]
+                    for i in range(head_dim):
+                        out[row, head, i] += (
+                            p * values[a, kv_head, i]
+                            + q * values[b, kv_head, i]
+                            + r * values[c, kv_head, i]
+                            + s * values[d, kv_head, i]
+                        )
+
+    return attend_paged

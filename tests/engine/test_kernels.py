@@ -68,7 +68,7 @@ def test_paged_attention_over_odd_lengths_and_blocks_out_of_order(window: int | 
     keys, values = (randn(ROWS * width * block_tokens, KV_HEADS, HEAD_DIM) + shift for shift in (0, 1))
     query, out = randn(ROWS, HEADS, HEAD_DIM), torch.empty(ROWS, HEADS, HEAD_DIM)
     starts = [max(length - window, 0) if window else 0 for length in lengths]
-    kernels.attend_paged(
+    kernels.paged_attention(HEAD_DIM)(
         query.numpy(),
         keys.numpy(),
         values.numpy(),
