@@ -141,6 +141,23 @@ def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> Non
         scores[i] /= total
 
 
+@_compiled("void(f4[:, ::1], i8)")
+def _softmax_of_first(rows: Floats, count: int) -> None:
+    """Of the first `count` in each row."""
+    powers = np.empty(count, np.float32)
+    bits = powers.view(np.int32)
+    for row in range(len(rows)):
+        _softmax(rows[row, :count], powers, bits)
+
+
+@_compiled("void(i8[::1], i8, i8, i8[::1])")
+def _find_slots(block_table: Ints, start: int, block_tokens: int, slots: Ints) -> None:
+    """Where the tokens from `start` on lie, as many as `slots` has room for."""
+    for index in range(len(slots)):
+        block, offset = divmod(start + index, block_tokens)
+        slots[index] = block_table[block] * block_tokens + offset
+
+
 PagedAttention = Callable[[Floats, Floats, Floats, Ints, Ints, Ints, int, np.float32, Floats], None]
 
 
@@ -152,7 +169,8 @@ def paged_attention(head_dim: int) -> PagedAttention:
     """
 
     @_compiled(
-        "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])",
+        "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], "
+        "i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])",
         sums_in_any_order=True,
     )
     def attend_paged(
@@ -172,36 +190,29 @@ def paged_attention(head_dim: int) -> PagedAttention:
         block_tables [rows, blocks].
         """
         num_heads = query.shape[1]
-        group = num_heads // keys.shape[1]
-        longest = 0
-        for row in range(len(ends)):
-            longest = max(longest, ends[row] - starts[row])
-        # Values are added up four tokens at a time: the last ones may be followed by three of no weight.
-        slots = np.empty(longest + 3, np.int64)
-        scores = np.empty((num_heads, longest + 3), np.float32)
-        powers = np.empty(longest, np.float32)
-        bits = powers.view(np.int32)
+        kv_heads = np.arange(num_heads) // (num_heads // keys.shape[1])
+        # Values are summed four tokens at a time, or the sums would be read and written for each.
+        room = (ends - starts).max() + 3
+        slots = np.empty(room, np.int64)
+        scores = np.empty((num_heads, room), np.float32)
         for row in range(len(ends)):
             count = ends[row] - starts[row]
-            for token in range(count):
-                place = starts[row] + token
-                slots[token] = block_tables[row, place // block_tokens] * block_tokens + place % block_tokens
-            slots[count : count + 3] = slots[count - 1]
+            _find_slots(block_tables[row], starts[row], block_tokens, slots[:count])
             for token in range(count):
                 slot = slots[token]
                 for head in range(num_heads):
                     total = np.float32(0.0)
                     for i in range(head_dim):
-                        total += query[row, head, i] * keys[slot, head // group, i]
+                        total += query[row, head, i] * keys[slot, kv_heads[head], i]
                     scores[head, token] = total * scale
-            for head in range(num_heads):
-                _softmax(scores[head, :count], powers[:count], bits[:count])
-                scores[head, count : count + 3] = np.float32(0.0)
+            _softmax_of_first(scores, count)
+            slots[count : count + 3] = slots[count - 1]
+            scores[:, count : count + 3] = np.float32(0.0)
             out[row] = np.float32(0.0)
             for token in range(0, count, 4):
                 a, b, c, d = slots[token], slots[token + 1], slots[token + 2], slots[token + 3]
                 for head in range(num_heads):
-                    kv_head = head // group
+                    kv_head = kv_heads[head]
                     p, q = scores[head, token], scores[head, token + 1]
                     r, s = scores[head, token + 2], scores[head, token + 3]
                     for i in range(head_dim):
