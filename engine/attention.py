@@ -63,8 +63,11 @@ def attend_spans(
         match span:
             case PagedSpan():
                 _attend_paged(query[rows], plan.kv_cache.slots(layer), span, scaling, output[rows])
-            case DecodeSpan(block_ids=block_ids, mask=mask):
+            case DecodeSpan(block_ids=block_ids, mask=mask, unused=unused):
                 keys, values = plan.gather(layer, block_ids)
+                # What another request left there is masked, but a masked NaN is still a NaN.
+                for part in (keys, values):
+                    part.index_fill_(0, unused, 0)
                 output[rows] = _attend_decode(query[rows], keys, values, mask, scaling, attend)
             case ChunkSpan(block_ids=block_ids, mask=mask):
                 keys, values = (part[: mask.shape[-1]] for part in plan.gather(layer, block_ids))

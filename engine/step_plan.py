@@ -28,6 +28,7 @@ class DecodeSpan:
     rows: slice
     block_ids: torch.Tensor  # [num_rows * blocks per row] int64
     mask: torch.Tensor  # [num_rows, 1, 1, keys], additive
+    unused: torch.Tensor  # the keys, of num_rows * keys, that are nobody's: int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +215,16 @@ def _groups(chunks: list[Chunk]) -> list[list[Chunk]]:
 def _decode_span(rows: slice, group: list[Chunk], masks: MaskMaker, block_tokens: int) -> DecodeSpan:
     tables = [_blocks(chunk, block_tokens) for chunk in group]
     width = max(map(len, tables))
-    # A row is padded with a block of its own: what is masked can still spread a NaN.
     padded = [block for table in tables for block in table + table[-1:] * (width - len(table))]
-    mask = masks.decode([chunk.end for chunk in group], width * block_tokens)
-    return DecodeSpan(rows, torch.tensor(padded, device=masks.device), mask)
+    num_keys = width * block_tokens
+    mask = masks.decode([chunk.end for chunk in group], num_keys)
+    unused = [
+        index
+        for row, chunk in enumerate(group)
+        for index in range(row * num_keys + chunk.end, (row + 1) * num_keys)
+    ]
+    ids, indices = (torch.tensor(ints, dtype=torch.int64, device=masks.device) for ints in (padded, unused))
+    return DecodeSpan(rows, ids, mask, indices)
 
 
 def _chunk_span(rows: slice, chunk: Chunk, masks: MaskMaker, block_tokens: int) -> ChunkSpan | FreshSpan:
