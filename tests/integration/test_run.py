@@ -1,6 +1,7 @@
 """`bydawn run`: one command, resumable, that leaves nothing behind."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -105,3 +106,22 @@ def test_a_model_that_is_not_there_is_told_and_no_job_is_made(prompts: Path, tmp
     assert refused.returncode == 2
     assert "nowhere" in refused.stderr
     assert not list((tmp_path / "out" / ".bydawn" / "store").glob("jobs/*"))
+
+
+def test_answers_are_held_to_what_the_command_line_asks_for(
+    model: Path, prompts: Path, tmp_path: Path
+) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"enum": ["low", "high"]}))
+
+    def answers(name: str, *options: str | Path) -> list[str]:
+        out = tmp_path / name
+        sampled = ("--temperature", "0.9", "--top-k", "40", "--min-p", "0.01")
+        limits = ("--limit", "6", "--max-tokens", "60")
+        done = bydawn("run", "generate", prompts, *limits, *sampled, *options, "--model", model, "--out", out)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["text"] for line in (out / "results.jsonl").read_text().splitlines()]
+
+    assert set(answers("choices", "--choices", "yes,no")) <= {"yes", "no"}
+    assert all(re.fullmatch("[A-C]{3}", answer) for answer in answers("regex", "--regex", "[A-C]{3}"))
+    assert {json.loads(answer) for answer in answers("schema", "--json-schema", schema)} <= {"low", "high"}
