@@ -7,6 +7,7 @@ import torch
 from engine.blocks import BlockPool
 from engine.config import EngineConfig
 from engine.errors import ModelError
+from engine.first_step import check_first_step
 from engine.heads import Head
 from engine.intake import Intake, Limits
 from engine.kv_cache import KVCache, KVShape
@@ -54,6 +55,12 @@ def assemble(config: EngineConfig) -> Parts:
         num_layers=shape.num_layers,
     )
     kv_cache = KVCache(shape, num_blocks, config.block_tokens, device)
+    runner = ModelRunner(
+        LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
+        Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
+        config.block_tokens,
+    )
+    check_first_step(runner, limits.vocab_size, str(resolved.path))
     return Parts(
         tokenizer=tokenizer,
         intake=Intake(tokenizer, limits),
@@ -63,11 +70,7 @@ def assemble(config: EngineConfig) -> Parts:
             max_batch_tokens=config.max_batch_tokens or DEFAULT_BATCH_TOKENS[device.type],
             max_sequences=config.max_sequences,
         ),
-        runner=ModelRunner(
-            LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
-            Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
-            config.block_tokens,
-        ),
+        runner=runner,
         limits=limits,
         fingerprint=fingerprint(resolved, f"{str(dtype).removeprefix('torch.')}/{quantization}"),
     )

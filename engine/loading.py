@@ -8,13 +8,13 @@ import torch
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from engine import families, weight_checks
+from engine import families, weight_checks, weight_values
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig, Quantization
 from engine.decoder import Decoder, TransformersDecoder
 from engine.errors import ModelError
 from engine.kv_cache import KVShape
-from engine.models import ResolvedModel, stored_bits
+from engine.models import ResolvedModel, stored_dtypes
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
 # What `FusedDecoder` computes. Other models run through transformers' modules.
@@ -51,7 +51,9 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
             "quantization='fp16' needs device='cpu', dtype='float32' and a CPU with AVX2; use 'auto'"
         )
     if config.quantization == "auto":
-        return "fp16" if possible and stored_bits(resolved.path) == 16 else "none"
+        return (
+            "fp16" if possible and set(stored_dtypes(resolved.path).values()) <= {"F16", "BF16"} else "none"
+        )
     return config.quantization
 
 
@@ -62,6 +64,7 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
         _refuse(repr(resolved.name), families.problems(config))
+        _refuse(str(resolved.path), weight_checks.dtype_problems(stored_dtypes(resolved.path)))
         model, info = AutoModelForCausalLM.from_pretrained(
             resolved.path,
             config=config,
@@ -82,7 +85,9 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
             "give a folder as save_pretrained writes it, with all its files whole"
         ) from error
     _refuse(str(resolved.path), weight_checks.problems(info))
-    return model.to(device).eval()
+    model = model.to(device).eval()
+    _refuse(str(resolved.path), weight_values.problems(model.named_parameters()))
+    return model
 
 
 def make_decoder(model: Any, quantization: Quantization) -> Decoder:

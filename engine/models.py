@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from engine.conversion import convert_gguf
 from engine.errors import ModelError
@@ -24,7 +24,6 @@ IDENTIFYING_FILES = (
     "special_tokens_map.json",
     "chat_template.jinja",
 )
-BITS = {"F32": 32, "F16": 16, "BF16": 16}
 SAMPLES_PER_FILE = 64
 SAMPLE_BYTES = 4096
 
@@ -113,15 +112,20 @@ def _from_hub(model: str) -> ResolvedModel:
     return _from_folder(model, Path(folder))
 
 
-def stored_bits(folder: Path) -> int | None:
-    """How many bits each weight in a folder's safetensors has; None if not all have as many."""
-    bits = {BITS.get(dtype) for path in folder.glob("*.safetensors") for dtype in _dtypes(path)}
-    return bits.pop() if len(bits) == 1 else None
+def stored_dtypes(folder: Path) -> dict[str, str]:
+    """What each weight in a folder's safetensors is stored as, by name; raises ModelError."""
+    return {
+        name: dtype for path in sorted(folder.glob("*.safetensors")) for name, dtype in _dtypes(path).items()
+    }
 
 
-def _dtypes(path: Path) -> set[str]:
-    with safe_open(path, framework="np") as file:
-        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (it is no dict)
+def _dtypes(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="np") as file:
+            names = file.keys()  # it is no dict
+            return {name: file.get_slice(name).get_dtype() for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"cannot read {path}: {error}; give a folder with all its files whole") from error
 
 
 def fingerprint(resolved: ResolvedModel, dtype: str) -> str:

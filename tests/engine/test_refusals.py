@@ -173,3 +173,47 @@ def test_a_head_saved_beside_the_embeddings_that_it_is_tied_to_is_let_pass(folde
     change_config(folder, tie_word_embeddings=True)
     change_weights(folder, lambda t: t.update({"lm_head.weight": t["model.embed_tokens.weight"].clone()}))
     load(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_weight_that_is_no_finite_number_is_refused_by_name(folder: Path, value: float) -> None:
+    name = "model.layers.1.mlp.up_proj.weight"
+    change_weights(folder, lambda tensors: tensors[name][3, 7:8].fill_(value))
+    assert f"holds values in {name} that are infinite or no numbers (as torch.float32)" in refusal(folder)
+
+
+def test_large_weights_whose_sum_overflows_are_let_pass(folder: Path) -> None:
+    change_weights(folder, lambda tensors: tensors["lm_head.weight"].fill_(3e38))
+    load(folder)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"), [(torch.int8, "I8"), (torch.bool, "BOOL"), (torch.int64, "I64")]
+)
+def test_weights_that_are_stored_as_no_real_numbers_are_refused_by_name(
+    folder: Path, dtype: torch.dtype, stored: str
+) -> None:
+    name = "model.norm.weight"
+    change_weights(folder, lambda tensors: tensors.update({name: tensors[name].to(dtype)}))
+    assert f"holds {name} as {stored}: use weights in F64, F32, F16, BF16, not quantized" in refusal(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_weights_of_every_precision_are_let_pass(folder: Path, dtype: torch.dtype) -> None:
+    change_weights(folder, lambda tensors: tensors.update({k: v.to(dtype) for k, v in tensors.items()}))
+    load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rms_norm_eps": float("nan")},
+        {"rms_norm_eps": -1e9},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 0.0}},
+    ],
+)
+def test_a_config_by_which_a_token_comes_to_no_number_is_refused(
+    folder: Path, changes: dict[str, Any]
+) -> None:
+    change_config(folder, **changes)
+    assert "computes infinite values or no numbers of a token; use the config.json" in refusal(folder)
