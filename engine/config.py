@@ -15,7 +15,8 @@ class EngineConfig:
     `model` is an alias, a folder with safetensors, a GGUF file or a hub name. `max_batch_tokens` is the
     most tokens computed in one step, `max_sequences` the most that run at a time, `max_model_len` the most
     tokens (prompt and output) of one sequence. `quantization` is for CPUs: "fp16" rounds the weights of
-    linear layers to 16 bits, for speed; "auto" does so where they are stored in 16 bits and nothing is lost.
+    linear layers to float16, for speed (those beyond its range to its ends); "auto" takes it where they are
+    stored as float16, so that nothing is lost.
     Raises ValueError for settings that cannot be.
     """
 

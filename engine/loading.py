@@ -41,7 +41,9 @@ def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
 
 
 def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torch.dtype) -> Quantization:
-    """16-bit weights on a CPU that multiplies by them, where they are stored so or it is asked for.
+    """float16 weights on a CPU that multiplies by them, where they are stored so or it is asked for.
+
+    Not where they are stored as bfloat16: float16 has less range, and rounds small ones further.
 
     Raises ModelError where they are asked for and not to be had.
     """
@@ -51,9 +53,7 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
             "quantization='fp16' needs device='cpu', dtype='float32' and a CPU with AVX2; use 'auto'"
         )
     if config.quantization == "auto":
-        return (
-            "fp16" if possible and set(stored_dtypes(resolved.path).values()) <= {"F16", "BF16"} else "none"
-        )
+        return "fp16" if possible and set(stored_dtypes(resolved.path).values()) == {"F16"} else "none"
     return config.quantization
 
 
