@@ -46,7 +46,7 @@ def resolve(model: str) -> ResolvedModel:
         raise _unknown(model)
     if model in ALIASES:
         return _from_gguf(model, _packaged_file(*ALIASES[model]))
-    path = Path(model).expanduser()
+    path = _path(model)
     if path.is_dir():
         return _from_folder(model, path)
     if path.is_file() and path.suffix == ".gguf":
@@ -61,6 +61,16 @@ def _unknown(model: str) -> ModelError:
         f"no model {model!r}: give one of {', '.join(ALIASES)}, a folder with config.json and "
         "*.safetensors, a .gguf file, or a hub name such as org/name"
     )
+
+
+def _path(model: str) -> Path:
+    """The name as a path; raises ModelError where it cannot be one: too long, or in nobody's home."""
+    try:
+        path = Path(model).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"{_unknown(model)}; as a path: {error}") from error
+    return path
 
 
 def _packaged_file(package: str, file: str) -> Path:

@@ -26,7 +26,14 @@ def load(folder: Path, **settings: Any) -> None:
     Engine(EngineConfig(model=str(folder), device="cpu", **settings)).close()
 
 
-@pytest.mark.parametrize("model", ["./missing", "/missing/model", "missing.gguf", "../x", "a b", "a/b/c", ""])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("./missing", "/missing/model", "missing.gguf", "../x", "a b", "a/b/c", "", "a\0b"),
+        pytest.param("~nobody-at-all/x", id="nobody's home"),
+        pytest.param("x" * 5000, id="too long"),
+    ],
+)
 def test_an_unknown_model_is_refused_with_what_is_allowed(model: str) -> None:
     with pytest.raises(ModelError, match=r"smollm2-135m-instruct, a folder with config.json") as caught:
         resolve(model)

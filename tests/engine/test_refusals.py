@@ -91,7 +91,9 @@ TWO_ROPES = {
         ),
         ({"is_causal": False}, "give a causal model"),
         ({"model_type": "qwen2", "layer_types": ["chunked_attention"] * 3}, "runs full_attention and slid"),
-        ({"num_hidden_layers": 0}, "has num_hidden_layers=0 in its config.json: use at least 1"),
+        ({"num_hidden_layers": 0}, "has num_hidden_layers=0 in its config.json: use a whole number of at l"),
+        ({"max_position_embeddings": 0}, "has max_position_embeddings=0 in its config.json: use a whole num"),
+        ({"max_position_embeddings": -5}, "has max_position_embeddings=-5 in its config.json: use a whole n"),
     ],
 )
 def test_what_the_engine_would_run_wrongly_is_refused(
@@ -217,3 +219,54 @@ def test_a_config_by_which_a_token_comes_to_no_number_is_refused(
 ) -> None:
     change_config(folder, **changes)
     assert "computes infinite values or no numbers of a token; use the config.json" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"junk", b""])
+def test_a_file_of_weights_that_cannot_be_read_is_refused_by_name_even_if_the_model_has_no_use_for_it(
+    folder: Path, content: bytes
+) -> None:
+    (folder / "zz.safetensors").write_bytes(content)
+    assert f"cannot read {folder / 'zz.safetensors'}: " in refusal(folder)
+
+
+@pytest.mark.parametrize("given", [1.0, True, "</s>", {"a": 1}, [[1]], ["a"], -1, [999]])
+@pytest.mark.parametrize("file", ["generation_config.json", "config.json"])
+def test_end_tokens_that_the_tokenizer_does_not_have_are_refused(
+    folder: Path, file: str, given: object
+) -> None:
+    (folder / "generation_config.json").write_text("{}")
+    path = folder / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": given}))
+    assert re.search(
+        re.escape(f"eos_token_id={given!r} in its ") + ".*use whole numbers of 0 to", refusal(folder)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"eos_token": ["</s>"]}, "has eos_token=['</s>']: use a text"),
+        ({"eos_token": 5}, "has eos_token=5: use a text"),
+        ({"bos_token": {"content": 5}}, "has bos_token={'content': 5}: use a text"),
+        ({"chat_template": 5}, "has a chat_template that is a int: use a text, or a list"),
+        ({"chat_template": ["a"]}, "has a chat_template that is a list: use a text, or a list"),
+        ({"chat_template": [{"name": "default", "template": 5}]}, "has a chat_template that is a int: "),
+    ],
+)
+def test_tokenizer_settings_of_other_types_are_refused(
+    folder: Path, given: dict[str, Any], reason: str
+) -> None:
+    (folder / "chat_template.jinja").unlink()
+    (folder / "tokenizer_config.json").write_text(json.dumps(given))
+    assert f"tokenizer_config.json {reason}" in refusal(folder)
+
+
+def test_chat_templates_none_of_which_is_the_default_are_none(folder: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    (folder / "tokenizer_config.json").write_text('{"chat_template": [{"x": 1}]}')
+    load(folder)
+
+
+def test_a_chat_template_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_bytes(b"\xff\xfe")
+    assert "chat_template.jinja cannot be read as UTF-8" in refusal(folder)
