@@ -54,7 +54,7 @@ def assemble(config: EngineConfig) -> Parts:
         vocab_size=model.config.vocab_size,
         num_layers=shape.num_layers,
     )
-    kv_cache = KVCache(shape, num_blocks, config.block_tokens, device)
+    kv_cache = _reserve(config, shape, num_blocks, device)
     runner = ModelRunner(
         LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
         Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
@@ -97,6 +97,13 @@ def _num_blocks(config: EngineConfig, shape: KVShape, model_len: int, device: to
             f"make it {block_bytes} bytes or more"
         )
     return num_blocks
+
+
+def _reserve(config: EngineConfig, shape: KVShape, num_blocks: int, device: torch.device) -> KVCache:
+    try:
+        return KVCache(shape, num_blocks, config.block_tokens, device)
+    except (RuntimeError, MemoryError) as error:  # torch has no type of its own for memory that is not there
+        raise ModelError(f"{_kv_memory(config)} cannot be had: {error}; make it smaller") from error
 
 
 def _fitting_model_len(config: EngineConfig, model_len: int, max_kv_tokens: int, shape: KVShape) -> int:

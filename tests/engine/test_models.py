@@ -1,5 +1,6 @@
 """A model is found, identified and refused for the right reason."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,35 @@ def test_settings_that_do_not_fit_the_model_are_refused(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"device": "tpu"}, {"dtype": "int8"}, {"block_tokens": 0}, {"max_sequences": -1}]
+    "settings",
+    [
+        {"model": None},
+        {"model": Path("/tmp")},
+        {"device": "tpu"},
+        {"device": ["cpu"]},
+        {"dtype": "int8"},
+        {"block_tokens": 0},
+        {"block_tokens": "x"},
+        {"block_tokens": None},
+        {"block_tokens": True},
+        {"max_sequences": -1},
+        {"max_sequences": 1.5},
+        {"max_batch_tokens": 1.5},
+        {"max_model_len": 0},
+        {"kv_cache_bytes": float("nan")},
+        {"kv_cache_bytes": 10**30},
+    ],
 )
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(settings))}="):
+def test_settings_that_cannot_be_are_refused_with_what_can(settings: dict[str, Any]) -> None:
+    ((name, given),) = settings.items()
+    with pytest.raises(ValueError, match=re.escape(f"{name}={given!r}: use ")):
         EngineConfig(**settings)
+
+
+@pytest.mark.parametrize("kv_cache_bytes", [1 << 60, (1 << 63) - 1])
+def test_memory_for_kv_that_no_machine_has_is_refused(folder: Path, kv_cache_bytes: int) -> None:
+    with pytest.raises(ModelError, match=f"kv_cache_bytes={kv_cache_bytes} cannot be had: .*; make it small"):
+        load(folder, kv_cache_bytes=kv_cache_bytes)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
