@@ -34,7 +34,7 @@ class FusedDecoder:
 
     def __init__(self, model: Any, fp16: bool) -> None:
         decoder, config = model.base_model, model.config
-        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        head_dim: int = decoder.layers[0].self_attn.head_dim
         shape = Shape(config.num_attention_heads, config.num_key_value_heads, head_dim)
         self._embed = decoder.embed_tokens
         self._rotary = decoder.rotary_emb
