@@ -45,7 +45,7 @@ def resolve(model: str) -> ResolvedModel:
     if not model:
         raise _unknown(model)
     if model in ALIASES:
-        return _from_gguf(model, _packaged_file(*ALIASES[model]))
+        return _from_gguf(model, packaged_file(*ALIASES[model]))
     path = _path(model)
     if path.is_dir():
         return _from_folder(model, path)
@@ -73,8 +73,11 @@ def _path(model: str) -> Path:
     return path
 
 
-def _packaged_file(package: str, file: str) -> Path:
-    """A file in an installed package, which is not imported: it may need what is not installed."""
+def packaged_file(package: str, file: str) -> Path:
+    """A file in an installed package, which is not imported: it may need what is not installed.
+
+    Raises ModelError where there is none.
+    """
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder) / file).is_file():
