@@ -7,6 +7,7 @@ import torch
 from engine.blocks import BlockPool
 from engine.config import EngineConfig
 from engine.errors import ModelError
+from engine.first_step import check_first_step
 from engine.heads import Head
 from engine.intake import Intake, Limits
 from engine.kv_cache import KVCache, KVShape
@@ -53,7 +54,13 @@ def assemble(config: EngineConfig) -> Parts:
         vocab_size=model.config.vocab_size,
         num_layers=shape.num_layers,
     )
-    kv_cache = KVCache(shape, num_blocks, config.block_tokens, device)
+    kv_cache = _reserve(config, shape, num_blocks, device)
+    runner = ModelRunner(
+        LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
+        Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
+        config.block_tokens,
+    )
+    check_first_step(runner, limits.vocab_size, str(resolved.path))
     return Parts(
         tokenizer=tokenizer,
         intake=Intake(tokenizer, limits),
@@ -63,11 +70,7 @@ def assemble(config: EngineConfig) -> Parts:
             max_batch_tokens=config.max_batch_tokens or DEFAULT_BATCH_TOKENS[device.type],
             max_sequences=config.max_sequences,
         ),
-        runner=ModelRunner(
-            LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
-            Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
-            config.block_tokens,
-        ),
+        runner=runner,
         limits=limits,
         fingerprint=fingerprint(resolved, f"{str(dtype).removeprefix('torch.')}/{quantization}"),
     )
@@ -94,6 +97,13 @@ def _num_blocks(config: EngineConfig, shape: KVShape, model_len: int, device: to
             f"make it {block_bytes} bytes or more"
         )
     return num_blocks
+
+
+def _reserve(config: EngineConfig, shape: KVShape, num_blocks: int, device: torch.device) -> KVCache:
+    try:
+        return KVCache(shape, num_blocks, config.block_tokens, device)
+    except (RuntimeError, MemoryError) as error:  # torch has no type of its own for memory that is not there
+        raise ModelError(f"{_kv_memory(config)} cannot be had: {error}; make it smaller") from error
 
 
 def _fitting_model_len(config: EngineConfig, model_len: int, max_kv_tokens: int, shape: KVShape) -> int:

@@ -6,6 +6,9 @@ from typing import Literal, get_args
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["auto", "none", "fp16"]
+OPTIONAL_NUMBERS = ("kv_cache_bytes", "max_batch_tokens", "max_model_len")
+NUMBERS = ("block_tokens", "max_sequences", *OPTIONAL_NUMBERS)
+LARGEST_NUMBER = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,8 @@ class EngineConfig:
     `model` is an alias, a folder with safetensors, a GGUF file or a hub name. `max_batch_tokens` is the
     most tokens computed in one step, `max_sequences` the most that run at a time, `max_model_len` the most
     tokens (prompt and output) of one sequence. `quantization` is for CPUs: "fp16" rounds the weights of
-    linear layers to 16 bits, for speed; "auto" does so where they are stored in 16 bits and nothing is lost.
+    linear layers to float16, for speed (those beyond its range to its ends); "auto" takes it where they are
+    stored as float16, so that nothing is lost.
     Raises ValueError for settings that cannot be.
     """
 
@@ -30,9 +34,19 @@ class EngineConfig:
     max_model_len: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, str):
+            raise ValueError(f"model={self.model!r}: use a text")
         for name, kind in (("device", Device), ("dtype", Dtype), ("quantization", Quantization)):
             if (given := getattr(self, name)) not in (allowed := get_args(kind)):
                 raise ValueError(f"{name}={given!r}: use one of {', '.join(allowed)}")
-        for name in ("kv_cache_bytes", "block_tokens", "max_batch_tokens", "max_sequences", "max_model_len"):
-            if (given := getattr(self, name)) is not None and given < 1:
-                raise ValueError(f"{name}={given}: use a whole number of at least 1")
+        for name in NUMBERS:
+            _check_number(name, getattr(self, name))
+
+
+def _check_number(name: str, given: object) -> None:
+    if given is None and name in OPTIONAL_NUMBERS:
+        return
+    # A bool is an int to Python, and a mistake here.
+    if type(given) is not int or not 1 <= given <= LARGEST_NUMBER:
+        none = ", or None" if name in OPTIONAL_NUMBERS else ""
+        raise ValueError(f"{name}={given!r}: use a whole number of 1 to {LARGEST_NUMBER}{none}")

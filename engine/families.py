@@ -29,8 +29,9 @@ def problems(config: Any) -> Iterator[str]:
     if config.model_type not in FAMILIES:
         yield _strange_family(config)
         return
-    if config.num_hidden_layers < 1:
-        yield f"has num_hidden_layers={config.num_hidden_layers} in its config.json: use at least 1"
+    for name in ("num_hidden_layers", "max_position_embeddings"):
+        if not isinstance(given := getattr(config, name), int) or given < 1:
+            yield f"has {name}={given!r} in its config.json: use a whole number of at least 1"
     if quantization := getattr(config, "quantization_config", None):
         yield f"has quantized weights ({quantization}): give unquantized or GGUF ones"
     yield from _attention_problems(config)

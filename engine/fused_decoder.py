@@ -34,7 +34,7 @@ class FusedDecoder:
 
     def __init__(self, model: Any, fp16: bool) -> None:
         decoder, config = model.base_model, model.config
-        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        head_dim: int = decoder.layers[0].self_attn.head_dim
         shape = Shape(config.num_attention_heads, config.num_key_value_heads, head_dim)
         self._embed = decoder.embed_tokens
         self._rotary = decoder.rotary_emb
@@ -62,9 +62,7 @@ class FusedLayer:
         self._number = number
         self._shape = shape
         self._scaling: float = attention.scaling
-        # Where the family has layers with and without one, each layer knows its own.
-        window_owner = attention if hasattr(attention, "sliding_window") else attention.config
-        self._window: int | None = getattr(window_owner, "sliding_window", None)
+        self._window = _window(attention)
         self._qkv = _pack([attention.q_proj, attention.k_proj, attention.v_proj], fp16)
         self._output = _pack([attention.o_proj], fp16)
         self._gate_up = _pack([mlp.gate_proj, mlp.up_proj], fp16)
@@ -152,6 +150,22 @@ class HeadNorms:
     def __call__(self, qkv: torch.Tensor) -> None:
         """In place, on queries and keys side by side: [rows, heads * head_dim] and what follows."""
         kernels.head_norm(qkv.numpy(), self.weights, self.epsilon)
+
+
+def _window(attention: Any) -> int | None:
+    """How far a layer looks back; None for everything.
+
+    By family, not by what the config holds: transformers' Llama ignores a `sliding_window`.
+    """
+    window: int | None
+    match attention.config.model_type:
+        case "qwen2" | "qwen3":  # each layer knows its own
+            window = attention.sliding_window
+        case "mistral":
+            window = attention.config.sliding_window
+        case _:
+            window = None
+    return window
 
 
 def _pack(linears: list[nn.Linear], fp16: bool) -> PackedLinear:

@@ -8,17 +8,18 @@ import torch
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from engine import families, weight_checks
+from engine import families, weight_checks, weight_values
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig, Quantization
 from engine.decoder import Decoder, TransformersDecoder
 from engine.errors import ModelError
 from engine.kv_cache import KVShape
-from engine.models import ResolvedModel, stored_bits
+from engine.models import ResolvedModel, stored_dtypes
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
-# Those of `FusedDecoder`. The others run through transformers' modules.
+# What `FusedDecoder` computes. Other models run through transformers' modules.
 FUSED_FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+FUSED_ACTIVATIONS = ("silu", "swish")  # two names of one function
 # One product for each expert's rows. Of transformers' other ways, "batched_mm" copies an expert's weights for
 # every row, and the loop of "eager" waits for the device at every expert.
 EXPERTS = "grouped_mm"
@@ -40,7 +41,9 @@ def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
 
 
 def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torch.dtype) -> Quantization:
-    """16-bit weights on a CPU that multiplies by them, where they are stored so or it is asked for.
+    """float16 weights on a CPU that multiplies by them, where they are stored so or it is asked for.
+
+    Not where they are stored as bfloat16: float16 has less range, and rounds small ones further.
 
     Raises ModelError where they are asked for and not to be had.
     """
@@ -50,7 +53,7 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
             "quantization='fp16' needs device='cpu', dtype='float32' and a CPU with AVX2; use 'auto'"
         )
     if config.quantization == "auto":
-        return "fp16" if possible and stored_bits(resolved.path) == 16 else "none"
+        return "fp16" if possible and set(stored_dtypes(resolved.path).values()) == {"F16"} else "none"
     return config.quantization
 
 
@@ -61,6 +64,7 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
         _refuse(repr(resolved.name), families.problems(config))
+        _refuse(str(resolved.path), weight_checks.dtype_problems(stored_dtypes(resolved.path)))
         model, info = AutoModelForCausalLM.from_pretrained(
             resolved.path,
             config=config,
@@ -81,7 +85,9 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
             "give a folder as save_pretrained writes it, with all its files whole"
         ) from error
     _refuse(str(resolved.path), weight_checks.problems(info))
-    return model.to(device).eval()
+    model = model.to(device).eval()
+    _refuse(str(resolved.path), weight_values.problems(model.named_parameters()))
+    return model
 
 
 def make_decoder(model: Any, quantization: Quantization) -> Decoder:
@@ -89,7 +95,7 @@ def make_decoder(model: Any, quantization: Quantization) -> Decoder:
     fp16 = quantization == "fp16"
     packs = model.device.type == "cpu" and model.dtype is torch.float32 and has_onednn()
     decoder: Decoder
-    if packs and model.config.model_type in FUSED_FAMILIES and find_spec("numba"):
+    if packs and _can_fuse(model.config) and find_spec("numba"):
         from engine.fused_decoder import FusedDecoder
 
         decoder = FusedDecoder(model, fp16)
@@ -99,6 +105,10 @@ def make_decoder(model: Any, quantization: Quantization) -> Decoder:
     if packs:
         pack_linears(model, fp16)
     return decoder
+
+
+def _can_fuse(config: Any) -> bool:
+    return config.model_type in FUSED_FAMILIES and config.hidden_act in FUSED_ACTIVATIONS
 
 
 def _refuse(name: str, problems: Iterator[str]) -> None:

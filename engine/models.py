@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from engine.conversion import convert_gguf
 from engine.errors import ModelError
@@ -24,7 +24,6 @@ IDENTIFYING_FILES = (
     "special_tokens_map.json",
     "chat_template.jinja",
 )
-BITS = {"F32": 32, "F16": 16, "BF16": 16}
 SAMPLES_PER_FILE = 64
 SAMPLE_BYTES = 4096
 
@@ -46,8 +45,8 @@ def resolve(model: str) -> ResolvedModel:
     if not model:
         raise _unknown(model)
     if model in ALIASES:
-        return _from_gguf(model, _packaged_file(*ALIASES[model]))
-    path = Path(model).expanduser()
+        return _from_gguf(model, packaged_file(*ALIASES[model]))
+    path = _path(model)
     if path.is_dir():
         return _from_folder(model, path)
     if path.is_file() and path.suffix == ".gguf":
@@ -64,8 +63,21 @@ def _unknown(model: str) -> ModelError:
     )
 
 
-def _packaged_file(package: str, file: str) -> Path:
-    """A file in an installed package, which is not imported: it may need what is not installed."""
+def _path(model: str) -> Path:
+    """The name as a path; raises ModelError where it cannot be one: too long, or in nobody's home."""
+    try:
+        path = Path(model).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"{_unknown(model)}; as a path: {error}") from error
+    return path
+
+
+def packaged_file(package: str, file: str) -> Path:
+    """A file in an installed package, which is not imported: it may need what is not installed.
+
+    Raises ModelError where there is none.
+    """
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder) / file).is_file():
@@ -113,15 +125,20 @@ def _from_hub(model: str) -> ResolvedModel:
     return _from_folder(model, Path(folder))
 
 
-def stored_bits(folder: Path) -> int | None:
-    """How many bits each weight in a folder's safetensors has; None if not all have as many."""
-    bits = {BITS.get(dtype) for path in folder.glob("*.safetensors") for dtype in _dtypes(path)}
-    return bits.pop() if len(bits) == 1 else None
+def stored_dtypes(folder: Path) -> dict[str, str]:
+    """What each weight in a folder's safetensors is stored as, by name; raises ModelError."""
+    return {
+        name: dtype for path in sorted(folder.glob("*.safetensors")) for name, dtype in _dtypes(path).items()
+    }
 
 
-def _dtypes(path: Path) -> set[str]:
-    with safe_open(path, framework="np") as file:
-        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (it is no dict)
+def _dtypes(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="np") as file:
+            names = file.keys()  # it is no dict
+            return {name: file.get_slice(name).get_dtype() for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"cannot read {path}: {error}; give a folder with all its files whole") from error
 
 
 def fingerprint(resolved: ResolvedModel, dtype: str) -> str:

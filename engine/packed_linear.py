@@ -28,7 +28,7 @@ def has_fp16() -> bool:
 class PackedLinear(nn.Module):
     """`nn.Linear` for inference: the same sums in float32, added up in another order.
 
-    With `fp16` the weights are rounded to 16 bits, which changes nothing where that is how they were stored,
+    With `fp16` the weights are rounded to float16, which changes nothing where that is how they were stored,
     and are kept twice, 6 bytes each in all.
     """
 

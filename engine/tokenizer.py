@@ -25,7 +25,7 @@ class Tokenizer:
         self._fast_as_text = _load_fast(folder)
         self._fast_as_text.encode_special_tokens = True
         config = _read_json(folder / "tokenizer_config.json")
-        self._special = {name: text for name in SPECIAL_TOKENS if (text := _token_text(config.get(name)))}
+        self._special = {name: text for name in SPECIAL_TOKENS if (text := _token_text(folder, config, name))}
         self._template = _load_template(folder, config)
         added = self._fast.get_added_tokens_decoder().values()
         self._guard = ControlTokenGuard(token.content for token in added if token.special)
@@ -95,9 +95,15 @@ class Tokenizer:
         given = _read_json(folder / "generation_config.json").get("eos_token_id")
         if given is None:
             given = _read_json(folder / "config.json").get("eos_token_id")
-        found = {given} if isinstance(given, int) else set(given or ())
+        found = given if isinstance(given, list) else [] if given is None else [given]
+        for token_id in found:
+            if type(token_id) is not int or not 0 <= token_id < self.vocab_size:
+                raise ModelError(
+                    f"{folder} has eos_token_id={given!r} in its generation_config.json or config.json: "
+                    f"use whole numbers of 0 to {self.vocab_size - 1}, one or a list"
+                )
         token_id = self._fast.token_to_id(self._special.get("eos_token", ""))
-        return frozenset(found if token_id is None else found | {token_id})
+        return frozenset(found if token_id is None else [*found, token_id])
 
 
 def _load_fast(folder: Path) -> FastTokenizer:
@@ -118,30 +124,53 @@ def _load_fast(folder: Path) -> FastTokenizer:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if (text := _read_text(path)) is None:
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not a JSON object: {error}") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} is not a JSON object: it holds a {type(content).__name__}")
     return content
 
 
-def _token_text(token: Any) -> str | None:
-    return token.get("content") if isinstance(token, dict) else token
+def _read_text(path: Path) -> str | None:
+    """None if there is no such file; raises ModelError."""
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+    except (OSError, UnicodeError) as error:
+        raise ModelError(f"{path} cannot be read as UTF-8: {error}") from error
+
+
+def _token_text(folder: Path, config: Mapping[str, Any], name: str) -> str | None:
+    token = config.get(name)
+    text = token.get("content") if isinstance(token, dict) else token
+    if text is None or isinstance(text, str):
+        return text
+    raise ModelError(f"{folder / 'tokenizer_config.json'} has {name}={token!r}: use a text")
 
 
 def _load_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
-    path = folder / "chat_template.jinja"
-    source = path.read_text(encoding="utf-8") if path.is_file() else config.get("chat_template")
-    if isinstance(source, list):
-        source = next((entry["template"] for entry in source if entry["name"] == "default"), None)
+    source = _read_text(folder / "chat_template.jinja")
+    if source is None:
+        source = _template_in(folder, config.get("chat_template"))
     try:
         return _environment().from_string(source) if source else None
     except TemplateError as error:
         raise ModelError(f"the chat template in {folder} is broken: {error}") from error
+
+
+def _template_in(folder: Path, given: Any) -> str | None:
+    """The text of a `chat_template`, which may be several with a name each."""
+    if isinstance(given, list) and all(isinstance(entry, dict) for entry in given):
+        given = next((entry.get("template") for entry in given if entry.get("name") == "default"), None)
+    if given is None or isinstance(given, str):
+        return given
+    raise ModelError(
+        f"{folder / 'tokenizer_config.json'} has a chat_template that is a {type(given).__name__}: "
+        "use a text, or a list of objects with name and template"
+    )
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

@@ -5,6 +5,8 @@ from typing import Any
 
 # Old checkpoints hold what is computed from config.json today.
 COMPUTED = ".rotary_emb.inv_freq"
+# Others are codes of a quantization, or no real numbers, and mean nothing by themselves.
+STORED_DTYPES = ("F64", "F32", "F16", "BF16")
 
 
 def problems(info: Mapping[str, Iterable[Any]]) -> Iterator[str]:
@@ -25,3 +27,13 @@ def problems(info: Mapping[str, Iterable[Any]]) -> Iterator[str]:
             f"holds {len(left_over)} weights that the model has no place for, first {left_over[0]}: "
             "use the config.json that they were saved with, or save the model without them"
         )
+
+
+def dtype_problems(dtypes: Mapping[str, str]) -> Iterator[str]:
+    """Weights stored as what is no plain real number, by name; transformers would cast them."""
+    for name, dtype in sorted(dtypes.items()):
+        if dtype not in STORED_DTYPES:
+            yield (
+                f"holds {name} as {dtype}: use weights in {', '.join(STORED_DTYPES)}, "
+                "not quantized ones, or a GGUF file"
+            )

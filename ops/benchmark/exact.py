@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ops.benchmark.results import agreement_in
+from ops.benchmark.results import FLOAT32, REFERENCE, agreement_in
 from ops.benchmark.run import Listener, Run
 from ops.benchmark.systems import System
 from ops.benchmark.tables import Table
 from ops.benchmark.works import Work
 
-REFERENCE = "transformers-generate"
-OURS = ("bydawn", "bydawn-fp32")
+OURS = ("bydawn", FLOAT32)
 
 
 def compare(systems: dict[str, System], work: Work, listener: Listener) -> tuple[Table, Sequence[str]]:

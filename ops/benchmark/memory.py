@@ -14,6 +14,7 @@ REQUESTS = 20_000
 FIRST_REQUESTS = 2_000
 IN_FLIGHT = 256
 ALLOWED_GROWTH = 0.05
+VOCABULARY = 256  # of the tiny model: a token for each byte
 STATM = Path("/proc/self/statm")
 
 
@@ -67,9 +68,6 @@ def _resident_bytes() -> int:
     if not STATM.is_file():
         raise OSError("resident memory is read from /proc, which this system does not have: run it on Linux")
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-VOCABULARY = 256
 
 
 def save_tiny_model(folder: Path) -> None:

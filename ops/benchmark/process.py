@@ -43,6 +43,7 @@ class SystemProcess:
                     start_new_session=True,
                 )
             except OSError as error:
+                log.unlink()
                 raise SystemFailed(f"{python} does not start: {error.strerror}") from error
         try:
             self.versions: dict[str, str] = self._read(LOAD_TIMEOUT_S)["versions"]

@@ -1,5 +1,6 @@
 """An outcome as tables and as JSON."""
 
+import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -8,13 +9,12 @@ from statistics import median
 from typing import Any
 
 from ops.benchmark.ceiling import ceiling_seconds
-from ops.benchmark.results import BASELINE, Line, Measured, agreement_in, lines
+from ops.benchmark.results import BASELINE, FLOAT32, REFERENCE, Line, Measured, agreement_in, lines
 from ops.benchmark.run import Outcome
 from ops.benchmark.systems import System
 from ops.benchmark.tables import Table, number, share
 from ops.benchmark.works import Work
 
-REFERENCE = "transformers-generate"
 Works = Mapping[str, Work]
 
 
@@ -38,9 +38,9 @@ def _speeds(work: Work, found: Sequence[Line]) -> Table:
     columns = ["system", unit, "least", "most", f"x {BASELINE}", "x best vLLM", "requests run"]
     rows = [_speed_cells(line) for line in found]
     if work.classifies:
-        columns += ["accuracy", "commonest label"]
+        columns += ["accuracy", "commonest answer", "commonest true label"]
         rows = [
-            [*cells, share(line.accuracy), share(line.commonest_label)]
+            [*cells, *map(share, (line.accuracy, line.commonest_answer, line.commonest_true_label))]
             for cells, line in zip(rows, found, strict=True)
         ]
     return Table(f"{work.letter}. {work.title}", columns, rows)
@@ -64,12 +64,23 @@ def _insides(
         own = [turn for turn in ours if turn.system == name]
         figures = _step_figures([turn.answer.details for turn in own])
         for layers, details in ceilings.items():
-            figures[f"{layers} linear layers alone"] = _ceiling_cell(own, details)
+            cell = _ceiling_cell(own, details) if _bounds(layers, name) else "-"
+            figures[f"{layers} linear layers alone"] = cell
         if not work.classifies:
             figures[f"greedy tokens as {REFERENCE}"] = str(agreement_in(turns, name, REFERENCE) or "-")
         columns.append(figures)
     rows = [[figure, *(column[figure] for column in columns)] for figure in columns[0]]
     return Table(f"{work.letter}. Inside our engine", ["", *names], rows)
+
+
+def _bounds(layers: str, system: str) -> bool:
+    """Whether these layers bound the system: packed ones do so only if their weights are as its own."""
+    match layers:
+        case "packed":
+            return system != FLOAT32
+        case "packed-fp32":
+            return system == FLOAT32
+    return True
 
 
 def _step_figures(details: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -113,11 +124,16 @@ def versions(outcome: Outcome) -> str:
 
 
 def machine() -> str:
-    """The processor's name, the cores, the memory."""
+    """The cores, the processor's name, the memory."""
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
-    return f"Machine: {len(names) or '?'} cores, {names[0] if names else platform.processor()}"
+    name = names[0] if names else platform.processor()
+    return f"Machine: {len(names) or '?'} cores, {name}, {_memory_bytes() / (1 << 30):.0f} GiB"
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def as_json(outcome: Outcome, command: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from statistics import median
 from ops.benchmark.peers.protocol import Answer
 
 BASELINE = "transformers-continuous"
+FLOAT32 = "bydawn-fp32"  # the others of ours have weights in 16 bits
+REFERENCE = "transformers-generate"  # whose greedy tokens ours are compared with
 VLLM = ("vllm-eager", "vllm-compiled")
 
 
@@ -43,7 +45,8 @@ class Line:
     requests: int
     requests_whole: int
     accuracy: float | None
-    commonest_label: float | None
+    commonest_answer: float | None  # the share of rows that got it
+    commonest_true_label: float | None  # what answering it every time would be right in
 
 
 def lines(turns: Sequence[Measured]) -> list[Line]:
@@ -70,8 +73,13 @@ def _line(own: list[Measured], middle: float, baseline: float | None, best_vllm:
         requests=own[0].requests,
         requests_whole=own[0].requests_whole,
         accuracy=accuracy(own) if given else None,
-        commonest_label=Counter(given).most_common(1)[0][1] / len(given) if given else None,
+        commonest_answer=_commonest_share(given),
+        commonest_true_label=_commonest_share([label for turn in own for label in turn.labels]),
     )
+
+
+def _commonest_share(labels: Sequence[int | None]) -> float | None:
+    return Counter(labels).most_common(1)[0][1] / len(labels) if labels else None
 
 
 def accuracy(turns: Iterable[Measured]) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
 
-from ops.benchmark.peers.protocol import Turn
+from ops.benchmark.peers.protocol import Item, Turn
 from ops.benchmark.process import SystemFailed, SystemProcess
 from ops.benchmark.results import Measured
 from ops.benchmark.systems import System
@@ -50,8 +50,8 @@ class _Started:
 class Fleet:
     """The systems' processes: each started when needed, and anew for a work with other settings."""
 
-    def __init__(self) -> None:
-        self._logs = Path(mkdtemp(prefix="bydawn-bench-"))
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
         self._started: dict[str, _Started] = {}
 
     def process(self, system: System, work: Work, warm: Turn | None) -> SystemProcess:
@@ -65,14 +65,20 @@ class Fleet:
             raise SystemFailed(system.missing)
         assert system.python is not None
         module = f"ops.benchmark.peers.{system.module}"
-        process = SystemProcess(system.python, module, settings, self._logs / f"{system.name}.log")
+        process = SystemProcess(system.python, module, settings, self._log(system.name))
         self._started[system.name] = _Started(process, settings)
         if warm is not None:
             process.run(warm)
         return process
 
     def end(self, name: str) -> None:
-        """End one system's process, if it has one."""
+        """End one system's process, if it has one, and remove its log."""
+        if name in self._started:
+            self.fail(name)
+            self._log(name).unlink()
+
+    def fail(self, name: str) -> None:
+        """End one system's process, if it has one, and keep its log."""
         if (running := self._started.pop(name, None)) is not None:
             running.process.end()
 
@@ -81,17 +87,26 @@ class Fleet:
         for name in list(self._started):
             self.end(name)
 
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
 
 @contextmanager
 def fleet() -> Iterator[Fleet]:
-    """Processes that end with the block, however it ends: an error, Ctrl-C or SIGTERM."""
+    """Processes that end with the block, however it ends: an error, Ctrl-C or SIGTERM.
+
+    Of their logs, those of systems that have failed stay, which the failure's message names.
+    """
     before = signal.signal(signal.SIGTERM, _interrupt)
-    started = Fleet()
+    logs = Path(mkdtemp(prefix="bydawn-bench-"))
+    started = Fleet(logs)
     try:
         yield started
     finally:
         started.end_all()
         signal.signal(signal.SIGTERM, before)
+        if not any(logs.iterdir()):
+            logs.rmdir()
 
 
 def _interrupt(*_: object) -> None:
@@ -143,7 +158,7 @@ class Run:
             try:
                 answer = processes.process(layers, work, None).run(Turn([]))
             except SystemFailed as error:
-                processes.end(layers.name)
+                processes.fail(layers.name)
                 self._skip(f"linear layers alone, {layers.name}: {error}")
             else:
                 self.outcome.ceilings.setdefault(work.letter, {})[layers.name] = answer.details
@@ -161,7 +176,7 @@ class Run:
             process = processes.process(system, work, warm_up(task))
             answer = process.run(turn)
         except SystemFailed as error:
-            processes.end(system.name)
+            processes.fail(system.name)
             self._systems.remove(system)
             self._skip(str(error) if system.missing else f"{system.name}: {error}")
             return
@@ -186,14 +201,18 @@ def rotated(systems: list[System], number: int) -> list[System]:
 
 def cost(turn: Turn) -> float:
     """How much work a turn is, in output tokens' worth."""
-    return sum(item.max_tokens + PROMPT_TOKEN_COST * len(item.prompt) for item in turn.items)
+    return sum(map(_item_cost, turn.items))
 
 
 def affordable(turn: Turn, budget: float) -> int:
     """How many of the first requests fit a budget of cost: all, or at least a few."""
     spent = 0.0
     for count, item in enumerate(turn.items):
-        spent += item.max_tokens + PROMPT_TOKEN_COST * len(item.prompt)
+        spent += _item_cost(item)
         if spent > budget:
             return min(max(count, LEAST_REQUESTS), len(turn.items))
     return len(turn.items)
+
+
+def _item_cost(item: Item) -> float:
+    return item.max_tokens + PROMPT_TOKEN_COST * len(item.prompt)

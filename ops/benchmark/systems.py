@@ -3,11 +3,10 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from engine.models import ALIASES, resolve
+from engine.models import ALIASES, packaged_file, resolve
+from ops.benchmark.results import BASELINE, FLOAT32, REFERENCE
 from ops.benchmark.works import Work
 
 MODEL = "smollm2-135m-instruct"
@@ -80,7 +79,7 @@ def _ours(folder: str) -> tuple[System, ...]:
             classifies=True,
         ),
         System(
-            "bydawn-fp32",
+            FLOAT32,
             "bydawn",
             sys.executable,
             settings({"quantization": "none"}, "all"),
@@ -92,14 +91,14 @@ def _ours(folder: str) -> tuple[System, ...]:
 def _transformers(folder: str) -> tuple[System, ...]:
     return (
         System(
-            "transformers-generate",
+            REFERENCE,
             "transformers_static",
             sys.executable,
             lambda _: {"folder": folder, "batch_rows": STATIC_ROWS},
             f"float32; static batches of {STATIC_ROWS}, sorted by the tokens to come",
         ),
         System(
-            "transformers-continuous",
+            BASELINE,
             "transformers_continuous",
             sys.executable,
             lambda _: {"folder": folder},
@@ -124,7 +123,7 @@ def _vllm(folder: str, python: str | None) -> tuple[System, ...]:
 
 
 def _llama(python: str | None) -> System:
-    gguf = _packaged_gguf()
+    gguf = str(packaged_file(*ALIASES[MODEL]))
 
     def settings(work: Work) -> dict[str, Any]:
         return {"gguf": gguf, "slots": LLAMA_SLOTS, "slot_tokens": work.slot_tokens}
@@ -141,11 +140,4 @@ def ceilings() -> tuple[System, ...]:
         settings = {"folder": folder, "layers": name}
         return System(name, "linear_layers", sys.executable, lambda _: settings, "")
 
-    return layers("plain"), layers("packed")
-
-
-def _packaged_gguf() -> str:
-    package, file = ALIASES[MODEL]
-    spec = find_spec(package)
-    folders = (spec and spec.submodule_search_locations) or ()
-    return next(str(path) for folder in folders if (path := Path(folder) / file).is_file())
+    return layers("plain"), layers("packed"), layers("packed-fp32")

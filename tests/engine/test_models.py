@@ -1,5 +1,6 @@
 """A model is found, identified and refused for the right reason."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,14 @@ def load(folder: Path, **settings: Any) -> None:
     Engine(EngineConfig(model=str(folder), device="cpu", **settings)).close()
 
 
-@pytest.mark.parametrize("model", ["./missing", "/missing/model", "missing.gguf", "../x", "a b", "a/b/c", ""])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("./missing", "/missing/model", "missing.gguf", "../x", "a b", "a/b/c", "", "a\0b"),
+        pytest.param("~nobody-at-all/x", id="nobody's home"),
+        pytest.param("x" * 5000, id="too long"),
+    ],
+)
 def test_an_unknown_model_is_refused_with_what_is_allowed(model: str) -> None:
     with pytest.raises(ModelError, match=r"smollm2-135m-instruct, a folder with config.json") as caught:
         resolve(model)
@@ -77,11 +85,35 @@ def test_settings_that_do_not_fit_the_model_are_refused(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"device": "tpu"}, {"dtype": "int8"}, {"block_tokens": 0}, {"max_sequences": -1}]
+    "settings",
+    [
+        {"model": None},
+        {"model": Path("/tmp")},
+        {"device": "tpu"},
+        {"device": ["cpu"]},
+        {"dtype": "int8"},
+        {"block_tokens": 0},
+        {"block_tokens": "x"},
+        {"block_tokens": None},
+        {"block_tokens": True},
+        {"max_sequences": -1},
+        {"max_sequences": 1.5},
+        {"max_batch_tokens": 1.5},
+        {"max_model_len": 0},
+        {"kv_cache_bytes": float("nan")},
+        {"kv_cache_bytes": 10**30},
+    ],
 )
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(settings))}="):
+def test_settings_that_cannot_be_are_refused_with_what_can(settings: dict[str, Any]) -> None:
+    ((name, given),) = settings.items()
+    with pytest.raises(ValueError, match=re.escape(f"{name}={given!r}: use ")):
         EngineConfig(**settings)
+
+
+@pytest.mark.parametrize("kv_cache_bytes", [1 << 60, (1 << 63) - 1])
+def test_memory_for_kv_that_no_machine_has_is_refused(folder: Path, kv_cache_bytes: int) -> None:
+    with pytest.raises(ModelError, match=f"kv_cache_bytes={kv_cache_bytes} cannot be had: .*; make it small"):
+        load(folder, kv_cache_bytes=kv_cache_bytes)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -112,9 +144,9 @@ def test_a_fingerprint_changes_with_weights_template_tokenizer_and_config(
 
 @pytest.mark.skipif(not has_fp16(), reason="no 16-bit weights on this CPU")
 @pytest.mark.parametrize(
-    ("stored", "chosen"), [("float16", "fp16"), ("bfloat16", "fp16"), ("float32", "none")]
+    ("stored", "chosen"), [("float16", "fp16"), ("bfloat16", "none"), ("float32", "none")]
 )
-def test_weights_are_rounded_to_16_bits_only_where_they_are_stored_so(
+def test_weights_are_rounded_to_float16_only_where_they_are_stored_so(
     folder: Path, stored: str, chosen: str
 ) -> None:
     AutoModelForCausalLM.from_pretrained(folder, dtype=stored).save_pretrained(folder)

@@ -91,7 +91,9 @@ TWO_ROPES = {
         ),
         ({"is_causal": False}, "give a causal model"),
         ({"model_type": "qwen2", "layer_types": ["chunked_attention"] * 3}, "runs full_attention and slid"),
-        ({"num_hidden_layers": 0}, "has num_hidden_layers=0 in its config.json: use at least 1"),
+        ({"num_hidden_layers": 0}, "has num_hidden_layers=0 in its config.json: use a whole number of at l"),
+        ({"max_position_embeddings": 0}, "has max_position_embeddings=0 in its config.json: use a whole num"),
+        ({"max_position_embeddings": -5}, "has max_position_embeddings=-5 in its config.json: use a whole n"),
     ],
 )
 def test_what_the_engine_would_run_wrongly_is_refused(
@@ -173,3 +175,98 @@ def test_a_head_saved_beside_the_embeddings_that_it_is_tied_to_is_let_pass(folde
     change_config(folder, tie_word_embeddings=True)
     change_weights(folder, lambda t: t.update({"lm_head.weight": t["model.embed_tokens.weight"].clone()}))
     load(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_weight_that_is_no_finite_number_is_refused_by_name(folder: Path, value: float) -> None:
+    name = "model.layers.1.mlp.up_proj.weight"
+    change_weights(folder, lambda tensors: tensors[name][3, 7:8].fill_(value))
+    assert f"holds values in {name} that are infinite or no numbers (as torch.float32)" in refusal(folder)
+
+
+def test_large_weights_whose_sum_overflows_are_let_pass(folder: Path) -> None:
+    change_weights(folder, lambda tensors: tensors["lm_head.weight"].fill_(3e38))
+    load(folder)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"), [(torch.int8, "I8"), (torch.bool, "BOOL"), (torch.int64, "I64")]
+)
+def test_weights_that_are_stored_as_no_real_numbers_are_refused_by_name(
+    folder: Path, dtype: torch.dtype, stored: str
+) -> None:
+    name = "model.norm.weight"
+    change_weights(folder, lambda tensors: tensors.update({name: tensors[name].to(dtype)}))
+    assert f"holds {name} as {stored}: use weights in F64, F32, F16, BF16, not quantized" in refusal(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_weights_of_every_precision_are_let_pass(folder: Path, dtype: torch.dtype) -> None:
+    change_weights(folder, lambda tensors: tensors.update({k: v.to(dtype) for k, v in tensors.items()}))
+    load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rms_norm_eps": float("nan")},
+        {"rms_norm_eps": -1e9},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 0.0}},
+    ],
+)
+def test_a_config_by_which_a_token_comes_to_no_number_is_refused(
+    folder: Path, changes: dict[str, Any]
+) -> None:
+    change_config(folder, **changes)
+    assert "computes infinite values or no numbers of a token; use the config.json" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"junk", b""])
+def test_a_file_of_weights_that_cannot_be_read_is_refused_by_name_even_if_the_model_has_no_use_for_it(
+    folder: Path, content: bytes
+) -> None:
+    (folder / "zz.safetensors").write_bytes(content)
+    assert f"cannot read {folder / 'zz.safetensors'}: " in refusal(folder)
+
+
+@pytest.mark.parametrize("given", [1.0, True, "</s>", {"a": 1}, [[1]], ["a"], -1, [999]])
+@pytest.mark.parametrize("file", ["generation_config.json", "config.json"])
+def test_end_tokens_that_the_tokenizer_does_not_have_are_refused(
+    folder: Path, file: str, given: object
+) -> None:
+    (folder / "generation_config.json").write_text("{}")
+    path = folder / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": given}))
+    assert re.search(
+        re.escape(f"eos_token_id={given!r} in its ") + ".*use whole numbers of 0 to", refusal(folder)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"eos_token": ["</s>"]}, "has eos_token=['</s>']: use a text"),
+        ({"eos_token": 5}, "has eos_token=5: use a text"),
+        ({"bos_token": {"content": 5}}, "has bos_token={'content': 5}: use a text"),
+        ({"chat_template": 5}, "has a chat_template that is a int: use a text, or a list"),
+        ({"chat_template": ["a"]}, "has a chat_template that is a list: use a text, or a list"),
+        ({"chat_template": [{"name": "default", "template": 5}]}, "has a chat_template that is a int: "),
+    ],
+)
+def test_tokenizer_settings_of_other_types_are_refused(
+    folder: Path, given: dict[str, Any], reason: str
+) -> None:
+    (folder / "chat_template.jinja").unlink()
+    (folder / "tokenizer_config.json").write_text(json.dumps(given))
+    assert f"tokenizer_config.json {reason}" in refusal(folder)
+
+
+def test_chat_templates_none_of_which_is_the_default_are_none(folder: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    (folder / "tokenizer_config.json").write_text('{"chat_template": [{"x": 1}]}')
+    load(folder)
+
+
+def test_a_chat_template_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_bytes(b"\xff\xfe")
+    assert "chat_template.jinja cannot be read as UTF-8" in refusal(folder)

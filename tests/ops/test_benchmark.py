@@ -2,7 +2,9 @@
 
 import ast
 import json
+import re
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,9 @@ import pytest
 
 from ops.benchmark.ceiling import Curve, ceiling_seconds
 from ops.benchmark.peers.protocol import Answer, Item, Turn
-from ops.benchmark.report import as_json, markdown
+from ops.benchmark.report import as_json, machine, markdown
 from ops.benchmark.results import Measured, agreement, lines
-from ops.benchmark.run import LEAST_REQUESTS, Outcome, Run, affordable, rotated
+from ops.benchmark.run import LEAST_REQUESTS, Outcome, Run, affordable, fleet, rotated
 from ops.benchmark.systems import System
 from ops.benchmark.texts import SEGMENTS, TICKETS, DataMissing, part, tickets
 from ops.benchmark.works import Work, works
@@ -105,6 +107,29 @@ def test_a_missing_peer_is_skipped_with_a_word_that_says_how_to_get_it(every_wor
     assert not outcome.turns
 
 
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a run makes its folder of logs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_logs_of_systems_that_did_their_work_are_removed(logs: Path, every_work: dict[str, Work]) -> None:
+    python = logs / "python"
+    python.write_text("""#!/bin/sh\necho '{"versions": {}}'\ncat > /dev/null\n""")
+    python.chmod(0o755)
+    with fleet() as processes:
+        processes.process(system("peer", str(python)), every_work["a"], None)
+        assert len(list(logs.glob("*/peer.log"))) == 1
+    assert list(logs.iterdir()) == [python]
+
+
+def test_the_log_of_a_system_that_failed_is_kept_and_named(logs: Path, every_work: dict[str, Work]) -> None:
+    outcome = Run([system("peer", sys.executable)], (), 1, Heard()).works([every_work["a"]], 1)
+    (log,) = logs.glob("*/*")
+    assert f"(its log: {log})" in outcome.skipped[0]
+
+
 @pytest.mark.parametrize(
     ("python", "words"),
     [("/nonexistent/python", "does not start"), (sys.executable, "No module named ops.benchmark.peers.none")],
@@ -138,7 +163,37 @@ def test_without_a_peer_there_is_no_ratio_to_it() -> None:
 def test_classification_counts_rows_and_right_labels_and_the_commonest() -> None:
     turn = measured("bydawn", 2, requests=4, given=[0, 0, 0, None], labels=(0, 0, 1, 1))
     (line,) = lines([turn])
-    assert (line.median, line.accuracy, line.commonest_label) == (2, 0.5, 0.75)
+    assert (line.median, line.accuracy) == (2, 0.5)
+    assert (line.commonest_answer, line.commonest_true_label) == (0.75, 0.5)
+
+
+def test_a_table_of_labels_shows_the_commonest_answer_and_the_commonest_true_label(
+    every_work: dict[str, Work],
+) -> None:
+    turn = measured("bydawn", 2, work="c", requests=4, given=[0, 0, 0, 2], labels=(0, 1, 1, 2))
+    text = markdown(Outcome(turns=[turn]), every_work, [system("bydawn", None)], "a command")
+    assert "| accuracy | commonest answer | commonest true label |" in text
+    assert "| 50.0% | 75.0% | 50.0% |" in text
+
+
+def test_a_setting_is_compared_with_packed_layers_whose_weights_are_as_its_own(
+    every_work: dict[str, Work],
+) -> None:
+    figures = ("steps", "sequences_median", "sequences_max", "rows_median", "scheduler_ms_median")
+    details: dict[str, Any] = dict.fromkeys((*figures, "scheduler_ms_max", "kv_waste"), 1)
+    details["rows"] = [(1, 1)]
+    turns = [measured(name, 2) for name in ("bydawn", "bydawn-fp32")]
+    turns = [replace(turn, answer=replace(turn.answer, details=details)) for turn in turns]
+    seconds = {name: {"1": 0.5, "2": 0.5} for name in ("layers", "head")}
+    outcome = Outcome(turns=turns, ceilings={"a": dict.fromkeys(("plain", "packed", "packed-fp32"), seconds)})
+    text = markdown(outcome, every_work, [], "a command")
+    assert "| plain linear layers alone | 100.0 (50% reached) | 100.0 (50% reached) |" in text
+    assert "| packed linear layers alone | 100.0 (50% reached) | - |" in text
+    assert "| packed-fp32 linear layers alone | - | 100.0 (50% reached) |" in text
+
+
+def test_the_report_says_how_much_memory_the_machine_has() -> None:
+    assert re.search(r", \d+ GiB$", machine())
 
 
 def test_agreement_counts_identical_requests_and_the_tokens_before_the_first_that_differs() -> None:

@@ -1,7 +1,7 @@
 """The arithmetic ceiling: the model's linear layers alone, on random input, at some numbers of rows.
 
 It answers no requests: whatever the turn, it times the layers that its settings name, plain `F.linear` or
-those that the engine packs.
+those that the engine packs, with weights in 16 bits or in float32.
 """
 
 import time
@@ -27,6 +27,7 @@ def leave(model: nn.Module) -> None:
 PACKERS: dict[str, Callable[[nn.Module], None]] = {
     "plain": leave,
     "packed": partial(pack_linears, fp16=True),
+    "packed-fp32": partial(pack_linears, fp16=False),
 }
 
 
