@@ -13,12 +13,13 @@ KEPT_TRIES = 8  # those of the jobs that run side by side
 class Choices:
     """Makes tries with a model's tokenizer and keeps the last few; safe to share between threads."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, vocab_size: int) -> None:
         self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
         self._kept = lru_cache(maxsize=KEPT_TRIES)(self._make)
 
     def trie(self, choices: Sequence[str]) -> ChoiceTrie:
-        """The trie of some choices; raises RequestError where one has no tokens or another's."""
+        """The trie of some choices; raises RequestError where one's tokens are none, another's or unknown."""
         return self._kept(tuple(choices))
 
     def _make(self, choices: tuple[str, ...]) -> ChoiceTrie:
@@ -27,6 +28,10 @@ class Choices:
             token_ids = tuple(self._tokenizer.encode_as_text(choice, add_special_tokens=False))
             if not token_ids:
                 raise RequestError(f"the choice {choice!r} has no tokens: give texts that are not empty")
+            if (largest := max(token_ids)) >= self._vocab_size:
+                raise RequestError(
+                    f"the choice {choice!r} has token {largest}: the model knows 0 to {self._vocab_size - 1}"
+                )
             if (other := by_token_ids.get(token_ids)) is not None:
                 raise RequestError(
                     f"the choices {other!r} and {choice!r} are the same tokens: give one of them"

@@ -50,7 +50,9 @@ def candidates(scores: torch.Tensor, filters: Filters) -> tuple[torch.Tensor, to
     if filters.top_p is not None:
         # The fewest of the likeliest whose sum reaches top_p: those before which it is not reached.
         before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= filters.top_p, 0)
+        left_out = before >= filters.top_p
+        left_out[:, 0] = False  # even if the smallest top_p is 0 in float32
+        probabilities = probabilities.masked_fill(left_out, 0)
     if filters.min_p is not None:
         least = filters.min_p * probabilities.amax(-1, keepdim=True)
         probabilities = probabilities.masked_fill(probabilities < least, 0)

@@ -15,7 +15,7 @@ from engine.errors import EngineClosed, EngineError, OutOfMemory, RequestError, 
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
-from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, Pooling, Sampled
+from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, NoToken, Pooling, Sampled
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -250,11 +250,13 @@ def _settle(future: "Future[T]", function: Callable[[], T]) -> None:
 
 
 def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
-    """Let a sequence take in a result; the reason if it has ended with it."""
+    """Let a sequence take in a result; the reason if it has ended with it. Raises RequestError."""
     sequence = chunk.sequence
     match result:
         case Sampled():
             return sequence.append(result)
+        case NoToken(reason):
+            raise RequestError(reason)
         case EdgeLogprobs():
             return sequence.take_scores(result, chunk.is_last)
         case HiddenSums() if isinstance(sequence.work, Pooling):

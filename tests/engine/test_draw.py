@@ -70,6 +70,11 @@ def test_a_row_draws_the_same_alone_and_among_others(filters: Filters) -> None:
     assert draw(SCORES, filters, numbers) == alone
 
 
+@pytest.mark.parametrize("top_p", [1e-30, 1e-46, 5e-324])
+def test_the_smallest_top_p_leaves_the_likeliest(top_p: float) -> None:
+    assert draw(SCORES, Filters(1.0, top_p=top_p), [0.9] * 6) == SCORES.argmax(-1).tolist()
+
+
 @pytest.mark.parametrize("temperature", [1e-320, 1e-9])
 def test_the_coldest_temperature_takes_the_likeliest(temperature: float) -> None:
     assert draw(SCORES, Filters(temperature), [0.9] * 6) == SCORES.argmax(-1).tolist()
