@@ -40,8 +40,9 @@ class Choices:
                     f"max_model_len={self._max_model_len}: shorten it"
                 )
             if (largest := max(token_ids)) >= self._vocab_size:
+                most = self._vocab_size - 1
                 raise RequestError(
-                    f"the choice {shortened(choice)} has token {largest}: the model knows 0 to {self._vocab_size - 1}"
+                    f"the choice {shortened(choice)} has token {largest}: the model knows 0 to {most}"
                 )
             if (other := by_token_ids.get(token_ids)) is not None:
                 raise RequestError(

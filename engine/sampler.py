@@ -1,7 +1,9 @@
 """From logits to the next tokens.
 
 A draw is decided by the sequence's seed and the number of its tokens, never by the state of a shared
-generator: it is the same alone, in company, and after a preemption. The rows of a step are treated
+generator: it is the same alone, in company, and after a preemption, up to the rounding of the logits. That
+depends on a step's company, so it moves a draw that falls within its breadth of a border: between two tokens
+next to each other in the vocabulary, or around those that a filter keeps. The rows of a step are treated
 together, and what no row asks for costs nothing.
 """
 
