@@ -19,9 +19,9 @@ def problems(request: Request) -> Iterator[str]:
         yield f"pool={request.pool!r}: use one of {', '.join(get_args(Pool))}"
     yield from sampling_problems(request.sampling)
     yield from _not_generated_problems(request)
-    priority: Any = request.priority
-    if not isinstance(priority, int):
-        yield f"priority={priority!r}: use a whole number"
+    for name in ("layer", "priority"):
+        if type(value := getattr(request, name)) is not int:
+            yield f"{name}={value!r}: use a whole number"
 
 
 def _prompt_problems(request: Request) -> Iterator[str]:

@@ -41,20 +41,36 @@ def draw(scores: torch.Tensor, filters: Filters, numbers: Seq[float]) -> list[in
 def candidates(scores: torch.Tensor, filters: Filters) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Probabilities, 0 for what is left out, and their token ids, both [rows, candidates].
 
-    The probabilities need not sum to 1. No ids mean all tokens in the vocabulary's order.
+    The probabilities need not sum to 1. They are in the vocabulary's order, not by rank: two tokens that are
+    almost equally likely would change places with the rounding of a step in other company, and the same
+    number would draw the other one. No ids mean all tokens.
     """
-    scores, token_ids = _scaled(scores, filters.temperature), None
+    scores, token_ids, vocab_size = _scaled(scores, filters.temperature), None, scores.shape[-1]
     if filters.top_k is not None or filters.top_p is not None:
-        scores, token_ids = scores.topk(min(filters.top_k or scores.shape[-1], scores.shape[-1]))
+        scores, token_ids = scores.topk(min(filters.top_k or vocab_size, vocab_size))
     probabilities = scores.softmax(-1)
     if filters.top_p is not None:
         # The fewest of the likeliest whose sum reaches top_p: those before which it is not reached.
         before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= filters.top_p, 0)
+        left_out = before >= filters.top_p
+        left_out[:, 0] = False  # even if the smallest top_p is 0 in float32
+        probabilities = probabilities.masked_fill(left_out, 0)
     if filters.min_p is not None:
         least = filters.min_p * probabilities.amax(-1, keepdim=True)
         probabilities = probabilities.masked_fill(probabilities < least, 0)
-    return probabilities, token_ids
+    if token_ids is None:
+        return probabilities, None
+    return _in_vocabulary_order(probabilities, token_ids, vocab_size)
+
+
+def _in_vocabulary_order(
+    probabilities: torch.Tensor, token_ids: torch.Tensor, vocab_size: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Ranked candidates sorted by their ids; where these are all tokens, without them."""
+    if token_ids.shape[-1] == vocab_size:  # needs no second sort
+        return torch.zeros_like(probabilities).scatter(1, token_ids, probabilities), None
+    token_ids, order = token_ids.sort(-1)
+    return probabilities.gather(1, order), token_ids
 
 
 def _scaled(scores: torch.Tensor, temperature: float) -> torch.Tensor:

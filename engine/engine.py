@@ -29,8 +29,12 @@ class Engine:
         of request, or Completions where `n` is above 1.
 
         Raises RequestError for a request that cannot be served, and EngineClosed. The future raises
-        RequestError if a constraint turns out to be too complex, EngineError if a step failed under the
-        request, OutOfMemory if it fitted into no step, EngineClosed if the engine was closed before its end.
+        RequestError if a constraint turns out to be too complex or logits are not finite, EngineError if a
+        step failed under the request, OutOfMemory if it fitted into no step, EngineClosed if the engine was
+        closed, or broke, before its end.
+
+        A callback of the future may run in the engine's thread, which does nothing else meanwhile: it may
+        call any method of the engine, and must not wait for another future.
         """
         return self._loop.submit(*self._intake.sequences_of(request))
 
@@ -63,7 +67,10 @@ class Engine:
         self._loop.call(self._scheduler.check_integrity)
 
     def close(self) -> None:
-        """Stop after the current step; what has not ended by then fails with EngineClosed."""
+        """Stop after the current step; what has not ended by then fails with EngineClosed.
+
+        Returns when that is done, or at once in a callback of a future, which runs in the engine's thread.
+        """
         self._loop.close()
 
     def __enter__(self) -> Self:

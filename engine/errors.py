@@ -5,7 +5,7 @@ EngineError               "step_failed"    a step failed under the request, whic
 |   `-- RequestTooLong    "too_long"       ... it is longer than the engine can hold
 |-- OutOfMemory           "out_of_memory"  the memory beside the KV cache: make kv_cache_bytes smaller
 |-- ModelError            "model"          the model or its settings: another model, other files, other memory
-`-- EngineClosed          "closed"         nobody: the engine has been closed
+`-- EngineClosed          "closed"         nobody: the engine has been closed, or broke: start another
 
 They hold a message and nothing else, so that they can be pickled.
 """
@@ -48,7 +48,7 @@ class ModelError(EngineError):
 
 
 class EngineClosed(EngineError):
-    """The engine was closed before or while the request ran."""
+    """The engine was closed, or broke, before or while the request ran."""
 
     code: ClassVar[str] = "closed"
 

@@ -44,7 +44,7 @@ class Intake:
     def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
         self._tokenizer = tokenizer
         self._limits = limits
-        self._choices = Choices(tokenizer)
+        self._choices = Choices(tokenizer, limits.vocab_size, limits.max_model_len)
         self._grammars = Grammars(tokenizer, limits.vocab_size)
 
     def sequences_of(self, request: Request) -> list[Sequence]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ from engine.errors import EngineClosed, EngineError, OutOfMemory, RequestError, 
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
-from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, Pooling, Sampled
+from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, NoToken, Pooling, Sampled
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -102,17 +103,30 @@ class StepLoop:
         return ticket.future
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call a function in the thread, between two steps. Raises EngineClosed."""
+        """Call a function in the thread, between two steps. Raises EngineClosed.
+
+        In the thread itself, where a future's callback runs, at once: it would wait for itself.
+        """
+        if self._is_own_thread and not self._closed:
+            return function()
         answer: Future[T] = Future()
         self._post(lambda: _settle(answer, function))
         return answer.result()
 
     def close(self) -> None:
-        """Stop after the current step; what has not ended by then fails with EngineClosed."""
+        """Stop after the current step; what has not ended by then fails with EngineClosed.
+
+        Returns when the thread has ended, but at once where a future's callback calls it in the thread.
+        """
         with self._closing:
             self._closed = True
             self._inbox.put(_look_up)
-        self._thread.join()
+        if not self._is_own_thread:
+            self._thread.join()
+
+    @property
+    def _is_own_thread(self) -> bool:
+        return threading.current_thread() is self._thread
 
     def _post(self, call: Callable[[], None]) -> None:
         # Under the lock, so that nothing is put behind the thread's last look into the inbox.
@@ -130,8 +144,11 @@ class StepLoop:
             while not self._closed:
                 self._empty_inbox()
                 self._step()
-        finally:
-            self._end()
+        except BaseException as fault:  # a defect of the engine's: whoever waits is to know
+            logger.exception("the engine broke")
+            self._end(f"the engine broke before the request had ended: {fault!r}", fault)
+        else:
+            self._end("the engine was closed before the request had ended")
 
     def _empty_inbox(self) -> None:
         """Do what the inbox asks for; wait for it if there is nothing else to do."""
@@ -141,14 +158,15 @@ class StepLoop:
         while not self._inbox.empty():
             self._inbox.get()()
 
-    def _end(self) -> None:
+    def _end(self, message: str, fault: BaseException | None = None) -> None:
         """Leave nobody waiting, whether the engine was closed or broke."""
         with self._closing:
             self._closed = True
         while not self._inbox.empty():
-            self._inbox.get()()
-        for sequence in list(self._tickets):
-            self._fail(sequence, EngineClosed("the engine was closed before the request had ended"))
+            _try(self._inbox.get())
+        for ticket in dict.fromkeys(self._tickets.values()):
+            _try(partial(self._drop, ticket, None))
+            _settle_failed(ticket.future, EngineClosed(message), fault)
 
     def _start(self, ticket: Ticket) -> None:
         for sequence in ticket.sequences:
@@ -227,16 +245,22 @@ class StepLoop:
         del self._tickets[sequence]
 
     def _fail(self, sequence: Sequence, error: EngineError, cause: Exception | None = None) -> None:
-        error.__cause__ = cause or error.__cause__
         if (ticket := self._tickets.get(sequence)) is None:
             return  # a sibling has failed before it
         self._drop(ticket, None)
-        if ticket.future.set_running_or_notify_cancel():
-            ticket.future.set_exception(error)
+        _settle_failed(ticket.future, error, cause)
 
 
 def _look_up() -> None:
     """Wakes the thread."""
+
+
+def _try(call: Callable[[], None]) -> None:
+    """Do it as far as a broken engine can."""
+    try:
+        call()
+    except Exception:
+        logger.exception("a broken engine could not clear up")
 
 
 def _settle(future: "Future[T]", function: Callable[[], T]) -> None:
@@ -244,17 +268,36 @@ def _settle(future: "Future[T]", function: Callable[[], T]) -> None:
     if not future.set_running_or_notify_cancel():
         return
     try:
-        future.set_result(function())
+        answer = function()
     except BaseException as error:  # it is the caller's, whatever it is
-        future.set_exception(error)
+        _tell(future.set_exception, error)
+    else:
+        _tell(future.set_result, answer)
+
+
+def _settle_failed(future: "Future[Any]", error: EngineError, cause: BaseException | None) -> None:
+    """Give a future an error and what caused it, unless it has been cancelled."""
+    error.__cause__ = cause or error.__cause__
+    if future.set_running_or_notify_cancel():
+        _tell(future.set_exception, error)
+
+
+def _tell(tell: Callable[[Any], None], news: Any) -> None:
+    """Settle a future. What its callbacks raise is not ours; the future stops only Exceptions."""
+    try:
+        tell(news)
+    except BaseException:
+        logger.exception("a future's callback raised")
 
 
 def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
-    """Let a sequence take in a result; the reason if it has ended with it."""
+    """Let a sequence take in a result; the reason if it has ended with it. Raises RequestError."""
     sequence = chunk.sequence
     match result:
         case Sampled():
             return sequence.append(result)
+        case NoToken(reason):
+            raise RequestError(reason)
         case EdgeLogprobs():
             return sequence.take_scores(result, chunk.is_last)
         case HiddenSums() if isinstance(sequence.work, Pooling):

@@ -64,8 +64,8 @@ class MaskMaker:
 @lru_cache(maxsize=KEPT_TRIES)
 def _lineage(trie: ChoiceTrie, device: torch.device) -> torch.Tensor:
     """Row i has node i + 1 and the nodes above it, which it sees: [nodes, nodes] bool."""
-    own = torch.eye(len(trie.token_ids), dtype=torch.bool)
-    pairs = [(row, above - 1) for row, ancestors in enumerate(trie.ancestors) for above in ancestors]
-    if pairs:
-        own[tuple(torch.tensor(pairs).T)] = True
-    return own.to(device)
+    seen = torch.eye(len(trie.token_ids), dtype=torch.bool)
+    for row, parent in enumerate(trie.parents):
+        if parent:
+            seen[row] |= seen[parent - 1]
+    return seen.to(device)

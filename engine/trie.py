@@ -19,14 +19,14 @@ class ChoiceTrie:
 
     Node 0 is the prompt's last token. The others are the tokens that some choice continues after; only
     they need computing, parents before children. `token_ids[i]`, `depths[i]` (1 = directly after the
-    prompt) and `ancestors[i]` (the numbers of the nodes above it, node 0 and itself not included)
-    describe node i + 1. `edges_after[node]` are the numbers of its edges, node 0's first. A choice is the
-    edges from node 0 to its last token.
+    prompt) and `parents[i]` (the number of the node that it comes after) describe node i + 1.
+    `edges_after[node]` are the numbers of its edges, node 0's first. A choice is the edges from node 0 to
+    its last token.
     """
 
     token_ids: tuple[int, ...]
     depths: tuple[int, ...]
-    ancestors: tuple[tuple[int, ...], ...]
+    parents: tuple[int, ...]
     edges: tuple[Edge, ...]
     edges_after: tuple[tuple[int, ...], ...]
     choices: tuple[tuple[int, ...], ...]
@@ -43,25 +43,34 @@ class ChoiceTrie:
 
     @classmethod
     def of(cls, choices: Sequence[Sequence[int]]) -> "ChoiceTrie":
-        """The trie of these choices, each one token or more."""
-        inner = (tuple(choice[:end]) for choice in choices for end in range(1, len(choice)))
-        prefixes = sorted(dict.fromkeys(inner), key=len)
-        node_of = {(): 0} | {prefix: node for node, prefix in enumerate(prefixes, start=1)}
+        """The trie of these choices, each one token or more; takes time in proportion to their tokens."""
+        paths, node_of = _paths(choices)
         edge_of: dict[Edge, int] = {}
-        paths = []
-        for choice in choices:
-            path = [Edge(node_of[tuple(choice[:end])], choice[end]) for end in range(len(choice))]
-            paths.append(tuple(edge_of.setdefault(edge, len(edge_of)) for edge in path))
+        numbers = [tuple(edge_of.setdefault(edge, len(edge_of)) for edge in path) for path in paths]
+        depths = [0]
+        for edge in node_of:
+            depths.append(depths[edge.node] + 1)
         return cls(
-            token_ids=tuple(prefix[-1] for prefix in prefixes),
-            depths=tuple(len(prefix) for prefix in prefixes),
-            ancestors=tuple(
-                tuple(node_of[prefix[:end]] for end in range(1, len(prefix))) for prefix in prefixes
-            ),
+            token_ids=tuple(edge.token_id for edge in node_of),
+            depths=tuple(depths[1:]),
+            parents=tuple(edge.node for edge in node_of),
             edges=tuple(edge_of),
-            edges_after=_by_node(edge_of, len(node_of)),
-            choices=tuple(paths),
+            edges_after=_by_node(edge_of, 1 + len(node_of)),
+            choices=tuple(numbers),
         )
+
+
+def _paths(choices: Sequence[Sequence[int]]) -> tuple[list[list[Edge]], dict[Edge, int]]:
+    """Each choice as edges, and the nodes with the edge that leads to each, level by level."""
+    paths = [[Edge(0, choice[0])] for choice in choices]
+    node_of: dict[Edge, int] = {}
+    depth, longer = 0, list(zip(choices, paths, strict=True))
+    while longer := [(choice, path) for choice, path in longer if len(choice) > depth + 1]:
+        depth += 1
+        for choice, path in longer:
+            node = node_of.setdefault(path[-1], len(node_of) + 1)
+            path.append(Edge(node, choice[depth]))
+    return paths, node_of
 
 
 def _by_node(edge_of: dict[Edge, int], num_nodes: int) -> tuple[tuple[int, ...], ...]:

@@ -24,6 +24,13 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class NoToken:
+    """Why a sequence has no next token, though the step that it was in is good."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeLogprobs:
     """Log-probabilities of a choice trie's edges, by edge number."""
 
@@ -38,7 +45,7 @@ class HiddenSums:
     last: list[float]
 
 
-ChunkResult = Sampled | EdgeLogprobs | HiddenSums | None
+ChunkResult = Sampled | NoToken | EdgeLogprobs | HiddenSums | None
 
 
 def merge(first: ChunkResult, second: ChunkResult) -> ChunkResult:

@@ -70,6 +70,21 @@ def test_a_row_draws_the_same_alone_and_among_others(filters: Filters) -> None:
     assert draw(SCORES, filters, numbers) == alone
 
 
+@pytest.mark.parametrize("filters", [Filters(1.0, top_p=0.9), Filters(1.0, top_k=3), Filters(1.0)], ids=str)
+@pytest.mark.parametrize("number", [0.05, 0.3, 0.45, 0.8])
+def test_two_tokens_that_rounding_makes_change_ranks_are_drawn_alike(filters: Filters, number: float) -> None:
+    scores = torch.tensor([[0.0, 2.0, 2.0, -9.0, 1.0]])
+    up, down = scores.clone(), scores.clone()
+    up[0, 1] += 1e-6
+    down[0, 1] -= 1e-6
+    assert draw(up, filters, [number]) == draw(down, filters, [number])
+
+
+@pytest.mark.parametrize("top_p", [1e-30, 1e-46, 5e-324])
+def test_the_smallest_top_p_leaves_the_likeliest(top_p: float) -> None:
+    assert draw(SCORES, Filters(1.0, top_p=top_p), [0.9] * 6) == SCORES.argmax(-1).tolist()
+
+
 @pytest.mark.parametrize("temperature", [1e-320, 1e-9])
 def test_the_coldest_temperature_takes_the_likeliest(temperature: float) -> None:
     assert draw(SCORES, Filters(temperature), [0.9] * 6) == SCORES.argmax(-1).tolist()

@@ -27,6 +27,9 @@ BAD = [
     (Request(prompt="a", sampling=Sampling(top_p=1.5)), "top_p=1.5"),
     (Request(prompt="a", sampling=Sampling(repetition_penalty=0)), "repetition_penalty=0"),
     (Request(prompt="a", priority="high"), "priority='high': use a whole number"),  # type: ignore[arg-type]
+    (Request(prompt="a", pool="mean", layer=1.5), "layer=1.5: use a whole number"),  # type: ignore[arg-type]
+    (Request(prompt="a", pool="mean", layer="1"), "layer='1': use a whole number"),  # type: ignore[arg-type]
+    (Request(prompt="a", pool="mean", layer=None), "layer=None: use a whole number"),  # type: ignore[arg-type]
     (Request(prompt="a", sampling=None), "sampling=None: use a Sampling"),  # type: ignore[arg-type]
     (Request(prompt="a", choices=["b"], sampling=Sampling(n=2, temperature=1.0)), "n=2 with choices or pool"),
     (Request(prompt="a", pool="mean", sampling=Sampling(constraint=Regex("b"))), "constraint=Regex("),

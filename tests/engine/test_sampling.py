@@ -9,7 +9,7 @@ import torch
 from engine import Completion, Engine, FinishReason, Request, Sampling
 from engine.sampler import sample
 from engine.sequence import Sequence
-from engine.work import Generation
+from engine.work import Generation, NoToken, Sampled
 from tests.engine.conftest import MakeEngine
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, -4.0])
@@ -17,7 +17,13 @@ LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, -4.0])
 
 def draw(sampling: Sampling, logits: torch.Tensor = LOGITS, prompt: tuple[int, ...] = (0,)) -> int:
     work = Generation(sampling, frozenset(), seed=sampling.seed or 0, stream=None)
-    return sample(logits[None], [Sequence(list(prompt), work)])[0].token_id
+    return token_of(logits, Sequence(list(prompt), work))
+
+
+def token_of(logits: torch.Tensor, sequence: Sequence) -> int:
+    (sampled,) = sample(logits[None], [sequence])
+    assert isinstance(sampled, Sampled)
+    return sampled.token_id
 
 
 def shares(num_draws: int = 2000, **settings: float) -> list[float]:
@@ -71,7 +77,7 @@ def test_a_frequency_penalty_counts_how_often_the_output_alone_holds_a_token() -
         work = Generation(Sampling(frequency_penalty=penalty), frozenset(), seed=0, stream=None)
         sequence = Sequence([0, 0, 0, 0], work)
         sequence.token_ids += output
-        return sample(LOGITS[None], [sequence])[0].token_id
+        return token_of(LOGITS, sequence)
 
     assert next_token(9.0, []) == 0, "the prompt doesn't count"
     assert next_token(0.6, [0]) == 0
@@ -103,6 +109,24 @@ def test_rows_of_all_sorts_come_out_together_as_they_do_alone() -> None:
         sequences[-1].token_ids += [int(logits[row].argmax())] * row
     alone = [sample(logits[row : row + 1], [sequence])[0] for row, sequence in enumerate(sequences)]
     assert sample(logits, sequences) == alone
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=1.0, top_k=3, logprobs=1)])
+def test_logits_that_are_not_finite_cost_their_own_row_its_token(sampling: Sampling, value: float) -> None:
+    logits = torch.stack([LOGITS, torch.full_like(LOGITS, value), LOGITS])
+    works = [Generation(sampling, frozenset(), seed=1, stream=None) for _ in logits]
+    first, broken, last = sample(logits, [Sequence([0], work) for work in works])
+    assert isinstance(broken, NoToken)
+    assert "not finite" in broken.reason
+    assert first == last == sample(LOGITS[None], [Sequence([0], works[0])])[0]
+
+
+def test_one_nan_among_the_logits_is_not_overlooked() -> None:
+    logits = LOGITS.clone()
+    logits[3] = torch.nan
+    work = Generation(Sampling(), frozenset(), seed=1, stream=None)
+    assert isinstance(sample(logits[None], [Sequence([0], work)])[0], NoToken)
 
 
 RANDOM = Sampling(max_tokens=20, temperature=1.5, top_p=0.95, seed=4, ignore_eos=True)

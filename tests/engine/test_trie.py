@@ -20,9 +20,10 @@ def test_the_edges_of_a_choice_spell_its_tokens(choices: list[tuple[int, ...]]) 
 @given(choice_lists)
 def test_a_node_comes_after_those_above_it(choices: list[tuple[int, ...]]) -> None:
     trie = ChoiceTrie.of(choices)
-    for node, (depth, ancestors) in enumerate(zip(trie.depths, trie.ancestors, strict=True), start=1):
-        assert len(ancestors) == depth - 1
-        assert all(ancestor < node for ancestor in ancestors)
+    depths = [0, *trie.depths]
+    for node, parent in enumerate(trie.parents, start=1):
+        assert parent < node
+        assert depths[node] == depths[parent] + 1
 
 
 def test_only_tokens_that_something_follows_are_nodes() -> None:
@@ -30,6 +31,13 @@ def test_only_tokens_that_something_follows_are_nodes() -> None:
     assert trie.token_ids == (1, 2)
     assert len(trie.edges) == 5
     assert trie.max_depth == 3
+
+
+def test_a_trie_of_very_long_choices_takes_no_longer_than_their_tokens() -> None:
+    # In proportion to the square of the length this would take hours.
+    trie = ChoiceTrie.of([range(200_000), range(1, 100_000)])
+    assert len(trie.nodes) == 199_999 + 99_998
+    assert trie.max_depth == 200_000
 
 
 @given(choice_lists)
