@@ -1,6 +1,7 @@
 """What a user asks for: one spec per kind of job, validated before anything is written."""
 
 import json
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -93,11 +94,19 @@ class GenerateSpec(_Spec):
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
     min_p: float | None = Field(default=None, gt=0.0, le=1.0)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**64)
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     system: str | None = None
     choices: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
     json_schema: str | None = None
     regex: str | None = Field(default=None, min_length=1)
+
+    @field_validator("choices")
+    @classmethod
+    def _each_once(cls, choices: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for text, times in Counter(choices).items():
+            if times > 1:
+                raise ValueError(f"the choice {text!r} is given {times} times; each must differ")
+        return choices
 
     @field_validator("json_schema")
     @classmethod
@@ -117,6 +126,8 @@ class GenerateSpec(_Spec):
             raise ValueError(
                 f"give at most one of choices, json_schema and regex, not {' and '.join(held_to)}"
             )
+        if held_to and self.stop:
+            raise ValueError(f"stop may cut an answer before it is of the {held_to[0]}: give one of the two")
         for name in ("top_k", "top_p", "min_p"):
             if self.temperature == 0 and getattr(self, name) is not None:
                 raise ValueError(f"{name} does nothing at temperature 0: give a temperature above 0 with it")

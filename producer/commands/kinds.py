@@ -5,6 +5,7 @@ from typing import get_args
 
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Kind, Spec, SummarizeSpec
 from producer import options
+from producer.constraints import check_constraint
 from producer.errors import UserError
 from producer.inputs import parse_choices, parse_examples, parse_labels, parse_schema
 
@@ -36,23 +37,31 @@ def generate(
     max_tokens: options.MaxTokens = 256,
     temperature: options.Temperature = 0.0,
     top_k: options.TopK = None,
+    top_p: options.TopP = None,
     min_p: options.MinP = None,
+    seed: options.Seed = None,
+    stop: options.Stop = None,
     system: options.System = None,
     choices: options.Choices = None,
     json_schema: options.SchemaFile = None,
     regex: options.Regex = None,
 ) -> GenerateSpec:
     """An answer per prompt, or per `messages` of a JSONL row."""
-    return GenerateSpec(
+    spec = GenerateSpec(
         max_tokens=max_tokens,
         temperature=temperature,
         top_k=top_k,
+        top_p=top_p,
         min_p=min_p,
+        seed=seed,
+        stop=tuple(stop or ()),
         system=system,
         choices=parse_choices(choices),
         json_schema=parse_schema(json_schema),
         regex=regex,
     )
+    check_constraint(spec)
+    return spec
 
 
 def embed(pool: options.Pool = "mean", layer: options.Layer = -1) -> EmbedSpec:
