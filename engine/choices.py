@@ -46,7 +46,8 @@ class Choices:
                 )
             if (other := by_token_ids.get(token_ids)) is not None:
                 raise RequestError(
-                    f"the choices {shortened(other)} and {shortened(choice)} are the same tokens: give one of them"
+                    f"the choices {shortened(other)} and {shortened(choice)} are the same tokens: "
+                    "give one of them"
                 )
             by_token_ids[token_ids] = choice
         return ChoiceTrie.of(list(by_token_ids))
