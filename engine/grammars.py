@@ -16,6 +16,8 @@ JSON_OPTIONS = {"whitespace_pattern": r" |\n {0,24}|\n\t{0,8}"}
 # The library makes tokens of a text that must come as the tokenizer does, and of one that spells a control
 # token the control token, which the grammar then refuses. So there the model finds the tokens by itself.
 NO_FORCING = '%llguidance {"no_forcing": true}\n'
+MOST_CHARACTERS = 200_000  # compile in about a second
+MOST_TEXTS = 10_000
 KEPT_GRAMMARS = 64  # the rows of a job share one
 
 
@@ -33,8 +35,9 @@ class Grammars:
 
     def matcher(self, constraint: Constraint, end_token_ids: frozenset[int]) -> Matcher:
         """A matcher at the beginning; raises RequestError, or ModelError for the tokenizer."""
+        grammar = self._grammar(constraint)
         with self._lock:
-            machine = self._compile(self._grammar(constraint))
+            machine = self._compile(grammar)
         if reason := reason_of(machine):
             raise RequestError(f"constraint={shown(constraint)}: {reason}")
         try:
@@ -60,11 +63,11 @@ class Grammars:
         make = self._library.LLMatcher
         match constraint:
             case Choice(texts):
-                return str(make.grammar_from_lark("start: " + " | ".join(map(_quoted, texts))))
+                return str(make.grammar_from_lark("start: " + " | ".join(map(_quoted, _measured(texts)))))
             case Regex(pattern):
-                return str(make.grammar_from_regex(pattern))
+                return str(make.grammar_from_regex(*_measured((pattern,))))
             case JsonSchema(schema):
-                return str(make.grammar_from_json_schema(_schema_text(schema), JSON_OPTIONS))
+                return str(make.grammar_from_json_schema(*_measured((_schema_text(schema),)), JSON_OPTIONS))
 
     @cached_property
     def _library(self) -> Any:
@@ -88,6 +91,15 @@ class Grammars:
             return self._library.LLTokenizer(self._tokenizer.to_json(), n_vocab=size, eos_token=eos)
         except ValueError as error:
             raise ModelError(f"the model's tokenizer cannot be held to a constraint: {error}") from error
+
+
+def _measured(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts if they are few and short enough to compile, or else ValueError."""
+    if len(texts) > MOST_TEXTS:
+        raise ValueError(f"it has {len(texts)} texts: use at most {MOST_TEXTS}")
+    if (length := sum(map(len, texts))) > MOST_CHARACTERS:
+        raise ValueError(f"it has {length} characters: use at most {MOST_CHARACTERS}")
+    return texts
 
 
 def _quoted(value: Any) -> str:

@@ -203,6 +203,9 @@ BAD: list[tuple[Constraint, str]] = [
     (JsonSchema({"$ref": "http://localhost/schema.json"}), "localhost"),
     (JsonSchema({"const": {1, 2}}), "not JSON serializable"),
     (JsonSchema({"minimum": float("nan")}), "not JSON compliant"),
+    (Choice(tuple(map(str, range(10_001)))), "it has 10001 texts: use at most 10000"),
+    (Regex("a" * 200_001), "it has 200001 characters: use at most 200000"),
+    (JsonSchema({"const": "a" * 200_001}), "characters: use at most 200000"),
     (JsonSchema('{"items":' * 2000 + "{}" + "}" * 2000), "recursion"),
 ]
 
