@@ -1,27 +1,31 @@
 """What is wrong with a request whatever the model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from sys import float_info
 from typing import Any, get_args
 
 from engine.request import Pool, Request
 from engine.sampling_checks import sampling_problems
+from engine.shown import shortened
 
 
-def problems(request: Request) -> Iterator[str]:
+def problems(request: Any) -> Iterator[str]:
     """Each thing that is wrong: what was given, what is allowed."""
+    if not isinstance(request, Request):
+        yield f"{shortened(request)} was submitted: give a Request"
+        return
     yield from _prompt_problems(request)
     yield from _choices_problems(request.choices)
     yield from _best_only_problems(request)
     if request.choices is not None and request.pool is not None:
         yield "give at most one of choices and pool"
     if request.pool is not None and request.pool not in get_args(Pool):
-        yield f"pool={request.pool!r}: use one of {', '.join(get_args(Pool))}"
+        yield f"pool={shortened(request.pool)}: use one of {', '.join(get_args(Pool))}"
     yield from sampling_problems(request.sampling)
     yield from _not_generated_problems(request)
     for name in ("layer", "priority"):
         if type(value := getattr(request, name)) is not int:
-            yield f"{name}={value!r}: use a whole number"
+            yield f"{name}={shortened(value)}: use a whole number"
 
 
 def _prompt_problems(request: Request) -> Iterator[str]:
@@ -30,24 +34,31 @@ def _prompt_problems(request: Request) -> Iterator[str]:
     prompt: Any = request.prompt
     if prompt is not None and not isinstance(prompt, str):
         yield f"prompt is a {type(prompt).__name__}: give a str"
+    if request.prompt_token_ids is not None:
+        yield from _list_problems("prompt_token_ids", request.prompt_token_ids, int)
 
 
 def _choices_problems(choices: Any) -> Iterator[str]:
     if choices is None:
         return
-    if isinstance(choices, str):
-        yield "choices is one str: give a list of them"
-    elif not choices:
+    yield from _list_problems("choices", choices, str)
+    if not choices:
         yield "choices is empty: give at least one"
-    elif not all(isinstance(choice, str) for choice in choices):
-        yield "choices has something that is no str: give a list of str"
+
+
+def _list_problems(name: str, values: Any, kind: type) -> Iterator[str]:
+    """What keeps values from being a list or the like, all of exactly this type: a bool is no number here."""
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes | bytearray | memoryview):
+        yield f"{name} is a {type(values).__name__}, {shortened(values)}: give a list of {kind.__name__}"
+    elif odd := [place for place, value in enumerate(values) if type(value) is not kind]:
+        yield f"{name}[{odd[0]}] is {shortened(values[odd[0]])}: give a list of {kind.__name__}"
 
 
 def _best_only_problems(request: Request) -> Iterator[str]:
     """Only the first problem is told, so the choices are good ones, or None, here."""
     best_only: Any = request.best_only
     if not isinstance(best_only, bool):
-        yield f"best_only={best_only!r}: use True or False"
+        yield f"best_only={shortened(best_only)}: use True or False"
     elif best_only and request.choices is None:
         yield "best_only=True without choices: give the choices, or leave it out"
     elif request.choice_bias is not None and not best_only:
@@ -74,4 +85,4 @@ def _not_generated_problems(request: Request) -> Iterator[str]:
         return
     for name, default in (("n", 1), ("constraint", None)):
         if (value := getattr(request.sampling, name)) != default:
-            yield f"{name}={value!r} with choices or pool: nothing is generated there; leave it out"
+            yield f"{name}={shortened(value)} with choices or pool: nothing is generated there; leave it out"

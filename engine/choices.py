@@ -45,9 +45,7 @@ class Choices:
                     f"the choice {shortened(choice)} has token {largest}: the model knows 0 to {most}"
                 )
             if (other := by_token_ids.get(token_ids)) is not None:
-                raise RequestError(
-                    f"the choices {shortened(other)} and {shortened(choice)} are the same tokens: "
-                    "give one of them"
-                )
+                both = f"{shortened(other)} and {shortened(choice)}"
+                raise RequestError(f"the choices {both} are the same tokens: give one of them")
             by_token_ids[token_ids] = choice
         return ChoiceTrie.of(list(by_token_ids))

@@ -1,8 +1,9 @@
 """What an output may be held to: one of some texts, JSON of a schema, a regular expression. Plain data."""
 
 from dataclasses import dataclass, fields
-from reprlib import Repr
 from typing import Any
+
+from engine.shown import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,5 @@ Constraint = Choice | JsonSchema | Regex
 
 def shown(constraint: Constraint) -> str:
     """A constraint in a message, where a long or deep one is cut."""
-    short = Repr()
-    short.maxstring, short.maxlevel = 120, 3
     (value,) = (getattr(constraint, field.name) for field in fields(constraint))
-    return f"{type(constraint).__name__}({short.repr(value)})"
+    return f"{type(constraint).__name__}({shortened(value)})"

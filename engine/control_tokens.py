@@ -19,6 +19,10 @@ class ControlTokenGuard:
         self._key = secrets.token_hex(8)
         self._placeholder = re.compile(rf"\ue000{self._key}([0-9a-f]+)\ue001")
 
+    def finds_in(self, text: str) -> bool:
+        """Whether the text spells a control token."""
+        return self._control.search(text) is not None
+
     def hide(self, text: str) -> str:
         """The text with placeholders for control tokens."""
         return self._control.sub(lambda found: f"\ue000{self._key}{found[0].encode().hex()}\ue001", text)

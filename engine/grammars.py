@@ -13,6 +13,11 @@ from engine.tokenizer import Tokenizer
 
 # A model that is let may write white space for ever: this is one space, or a line's end and an indentation.
 JSON_OPTIONS = {"whitespace_pattern": r" |\n {0,24}|\n\t{0,8}"}
+# The library makes tokens of a text that must come as the tokenizer does, and of one that spells a control
+# token the control token, which the grammar then refuses. So there the model finds the tokens by itself.
+NO_FORCING = '%llguidance {"no_forcing": true}\n'
+MOST_CHARACTERS = 200_000  # compile in about a second
+MOST_TEXTS = 10_000
 KEPT_GRAMMARS = 64  # the rows of a job share one
 
 
@@ -30,8 +35,9 @@ class Grammars:
 
     def matcher(self, constraint: Constraint, end_token_ids: frozenset[int]) -> Matcher:
         """A matcher at the beginning; raises RequestError, or ModelError for the tokenizer."""
+        grammar = self._grammar(constraint)
         with self._lock:
-            machine = self._compile(self._grammar(constraint))
+            machine = self._compile(grammar)
         if reason := reason_of(machine):
             raise RequestError(f"constraint={shown(constraint)}: {reason}")
         try:
@@ -47,18 +53,21 @@ class Grammars:
         return self._library.LLMatcher(self._vocabulary, grammar, log_level=0, limits=limits)
 
     def _grammar(self, constraint: Constraint) -> str:
-        make = self._library.LLMatcher
         try:
-            match constraint:
-                case Choice(texts):
-                    options = " | ".join(json.dumps(text, ensure_ascii=False) for text in texts)
-                    return str(make.grammar_from_lark(f"start: {options}"))
-                case Regex(pattern):
-                    return str(make.grammar_from_regex(pattern))
-                case JsonSchema(schema):
-                    return str(make.grammar_from_json_schema(_schema_text(schema), JSON_OPTIONS))
+            grammar = self._plain_grammar(constraint)
+            return _unforced(grammar) if self._tokenizer.spells_control_token(grammar) else grammar
         except (ValueError, TypeError, RecursionError) as error:
             raise RequestError(f"constraint={shown(constraint)}: {error}") from error
+
+    def _plain_grammar(self, constraint: Constraint) -> str:
+        make = self._library.LLMatcher
+        match constraint:
+            case Choice(texts):
+                return str(make.grammar_from_lark("start: " + " | ".join(map(_quoted, _measured(texts)))))
+            case Regex(pattern):
+                return str(make.grammar_from_regex(*_measured((pattern,))))
+            case JsonSchema(schema):
+                return str(make.grammar_from_json_schema(*_measured((_schema_text(schema),)), JSON_OPTIONS))
 
     @cached_property
     def _library(self) -> Any:
@@ -84,9 +93,31 @@ class Grammars:
             raise ModelError(f"the model's tokenizer cannot be held to a constraint: {error}") from error
 
 
+def _measured(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts if they are few and short enough to compile, or else ValueError."""
+    if len(texts) > MOST_TEXTS:
+        raise ValueError(f"it has {len(texts)} texts: use at most {MOST_TEXTS}")
+    if (length := sum(map(len, texts))) > MOST_CHARACTERS:
+        raise ValueError(f"it has {length} characters: use at most {MOST_CHARACTERS}")
+    return texts
+
+
+def _quoted(value: Any) -> str:
+    """A text or more as JSON, which a grammar in Lark's syntax may hold; that knows no DEL."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", r"\u007f")
+
+
+def _unforced(grammar: str) -> str:
+    """A grammar of the library's, in either of its forms, with NO_FORCING."""
+    if grammar.startswith("start:"):
+        return NO_FORCING + grammar
+    (only,) = json.loads(grammar)["grammars"]
+    return NO_FORCING + (only.get("lark_grammar") or f"start: %json {_quoted(only['json_schema'])}")
+
+
 def _schema_text(schema: str | dict[str, Any]) -> str:
     """The schema as JSON, always written alike; raises ValueError, TypeError or RecursionError."""
     given = json.loads(schema) if isinstance(schema, str) else schema
     if not isinstance(given, dict):
         raise ValueError("a schema is a JSON object")
-    return json.dumps(given, allow_nan=False)
+    return _quoted(given)

@@ -22,6 +22,7 @@ from engine.request import (
 )
 from engine.seeds import sample_seed
 from engine.sequence import Sequence
+from engine.shown import shortened
 from engine.tokenizer import Tokenizer
 from engine.work import Generation, Pooling, Scoring, Work
 
@@ -64,9 +65,9 @@ class Intake:
         if not token_ids:
             raise RequestError("the prompt has no tokens: give a text or token ids that are not empty")
         for token_id in token_ids:
-            if not isinstance(token_id, int) or not 0 <= token_id < self._limits.vocab_size:
+            if not 0 <= token_id < self._limits.vocab_size:
                 largest = self._limits.vocab_size - 1
-                raise RequestError(f"prompt_token_ids has {token_id!r}: use 0 to {largest}")
+                raise RequestError(f"prompt_token_ids has {shortened(token_id)}: use 0 to {largest}")
         return token_ids
 
     def _works(self, request: Request) -> list[Work]:

@@ -229,7 +229,7 @@ class StepLoop:
         try:
             if (reason := _advance(chunk, result)) is not None:
                 self._finish(chunk.sequence, reason)
-        except RequestError as error:
+        except EngineError as error:
             self._fail(chunk.sequence, error)
         except Exception as error:
             logger.exception("a sequence failed")

@@ -24,16 +24,15 @@ class Matcher:
         self.is_complete = False
         self._look_ahead()
 
-    def fork(self) -> "Matcher":
-        """A second matcher in the same state."""
-        return Matcher(self._machine.deep_copy(), self._end_token_ids, self._known_eos)
-
     def consume(self, token_id: int) -> bool:
         """Take a token of the output; True if nothing can follow it but the end.
 
         Raises RequestError where the grammar turns out to be too much only here.
         """
+        is_allowed = _has_bit(self.bitmask, token_id)
         if not self._machine.consume_token(token_id):
+            if is_allowed:
+                raise RequestError(f"the constraint is too complex: {reason_of(self._machine)}")
             raise EngineError(f"token {token_id} breaks the constraint: {reason_of(self._machine)}")
         self._look_ahead()
         return self.is_complete
@@ -58,6 +57,10 @@ def reason_of(machine: Any) -> str:
     """The machine's complaint as one line; empty if it has none."""
     message = str(machine.get_error()).replace("<non-verbose/>", "")
     return " ".join(message.split())[:300]
+
+
+def _has_bit(mask: bytes, token_id: int) -> bool:
+    return token_id // 8 < len(mask) and bool(mask[token_id // 8] >> token_id % 8 & 1)
 
 
 def _set_bits(mask: bytearray, token_ids: Iterable[int], allowed: bool) -> None:

@@ -19,8 +19,8 @@ class Sampling:
     leaves out tokens less likely than `min_p` times the likeliest. At a temperature of 0 the last three are
     refused. The repetition penalty counts prompt and output alike; `frequency_penalty` is taken off a
     token's logit for each time that the output alone holds it (OpenAI's API), so that a text may still quote
-    its prompt. With a `seed` the draws are the same whatever else runs, up to rounding; sample i of `n` is
-    drawn with `sample_seed(seed, i)`.
+    its prompt. With a `seed` the draws are the same in any company, up to rounding; sample i of `n` is drawn
+    with `sample_seed(seed, i)`.
 
     The output ends with one of `stop_token_ids`, or of the model's own end tokens unless `ignore_eos`, and
     at `stop` strings; they are cut from its text. `logprobs` asks for each token's log-probability, and for

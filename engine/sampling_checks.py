@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.constraint import Choice, JsonSchema, Regex, shown
 from engine.request import Sampling
+from engine.shown import shortened
 
 MOST_LOGPROBS = 20
 MOST_SAMPLES = 128
@@ -60,7 +61,7 @@ RULES = {
 def sampling_problems(sampling: Any) -> Iterator[str]:
     """Each thing that is wrong: what was given, what is allowed."""
     if not isinstance(sampling, Sampling):
-        yield f"sampling={sampling!r}: use a Sampling"
+        yield f"sampling={shortened(sampling)}: use a Sampling"
         return
     yield from _rule_problems(sampling)
     yield from _stop_problems(sampling)
@@ -71,23 +72,16 @@ def sampling_problems(sampling: Any) -> Iterator[str]:
 def _rule_problems(sampling: Sampling) -> Iterator[str]:
     for name, rule in RULES.items():
         if not rule.is_kept_by(value := getattr(sampling, name)):
-            yield f"{name}={_shown(value)}: use {rule.allowed}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # Python writes no whole numbers of more than some thousand digits
-        return "a number too long to write"
+            yield f"{name}={shortened(value)}: use {rule.allowed}"
 
 
 def _stop_problems(sampling: Sampling) -> Iterator[str]:
     stop: Any = sampling.stop
     if not _all(stop, lambda text: isinstance(text, str) and text):
-        yield f"stop={_shown(stop)}: use a tuple of texts that are not empty"
+        yield f"stop={shortened(stop)}: use a tuple of texts that are not empty"
     token_ids: Any = sampling.stop_token_ids
     if not _all(token_ids, lambda token_id: type(token_id) is int and abs(token_id) < 2**63):
-        yield f"stop_token_ids={_shown(token_ids)}: use a tuple of whole numbers"
+        yield f"stop_token_ids={shortened(token_ids)}: use a tuple of whole numbers"
 
 
 def _all(values: Any, is_good: Callable[[Any], Any]) -> bool:
@@ -127,4 +121,4 @@ def _constraint_problems(constraint: Any) -> Iterator[str]:
             if not isinstance(schema, str | dict):
                 yield f"constraint={shown(constraint)}: use a schema that is a dict or its JSON text"
         case _:
-            yield f"constraint={constraint!r}: use a Choice, a JsonSchema or a Regex"
+            yield f"constraint={shortened(constraint)}: use a Choice, a JsonSchema or a Regex"

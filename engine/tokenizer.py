@@ -59,6 +59,10 @@ class Tokenizer:
         except (TypeError, UnicodeError) as error:
             raise RequestError(f"not a text that can be encoded as UTF-8: {error}") from error
 
+    def spells_control_token(self, text: str) -> bool:
+        """Whether the text holds, as text, what `encode` makes a control token of."""
+        return self._guard.finds_in(text)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of token ids, special tokens left out."""
         return str(self._fast.decode(token_ids, skip_special_tokens=True))

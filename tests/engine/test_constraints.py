@@ -70,7 +70,7 @@ def generate(engine: Engine, constraint: Constraint | None, **settings: Any) -> 
 SETTINGS: list[dict[str, Any]] = [
     {},
     {"temperature": 2.0, "seed": 1},
-    {"temperature": 3.0, "seed": 2, "top_k": 3},
+    {"temperature": 3.0, "seed": 7, "top_k": 3},
     {"temperature": 1.0, "seed": 3, "top_p": 0.2, "min_p": 0.5},
     {"temperature": 1.0, "seed": 4, "repetition_penalty": 1.5, "frequency_penalty": 1.0, "logprobs": 3},
     {"ignore_eos": True},
@@ -99,6 +99,22 @@ def test_every_choice_can_come_and_nothing_else(engine: Engine) -> None:
     answers = [future.result(60) for future in futures]
     assert {answer.text for answer in answers} == set(TEXTS)
     assert {answer.finish_reason for answer in answers} == {FinishReason.STOP}
+
+
+SPELLING: list[tuple[Constraint, str]] = [
+    (Choice(("<s>x",)), "<s>x"),
+    (Choice(("</s>",)), "</s>"),
+    (Regex("a/<s>b"), "a/<s>b"),
+    (JsonSchema({"const": "<s>"}), '"<s>"'),
+    (Choice(("\x7f",)), "\x7f"),
+]
+
+
+@pytest.mark.parametrize(("constraint", "text"), SPELLING, ids=str)
+def test_a_text_that_spells_a_control_token_comes_as_text(
+    engine: Engine, constraint: Constraint, text: str
+) -> None:
+    assert generate(engine, constraint).text == text
 
 
 def test_a_schema_may_be_a_text_or_a_dict(engine: Engine) -> None:
@@ -187,6 +203,9 @@ BAD: list[tuple[Constraint, str]] = [
     (JsonSchema({"$ref": "http://localhost/schema.json"}), "localhost"),
     (JsonSchema({"const": {1, 2}}), "not JSON serializable"),
     (JsonSchema({"minimum": float("nan")}), "not JSON compliant"),
+    (Choice(tuple(map(str, range(10_001)))), "it has 10001 texts: use at most 10000"),
+    (Regex("a" * 200_001), "it has 200001 characters: use at most 200000"),
+    (JsonSchema({"const": "a" * 200_001}), "characters: use at most 200000"),
     (JsonSchema('{"items":' * 2000 + "{}" + "}" * 2000), "recursion"),
 ]
 
@@ -201,13 +220,15 @@ def test_a_bad_constraint_is_refused_with_the_reason_and_the_engine_serves_on(
 
 
 class Exhausted:
-    """A state machine that gives up after its first token; what of llguidance's a matcher needs."""
+    """A state machine that gives up at its first token, or after; what of llguidance's a matcher needs."""
 
-    consumed = False
+    def __init__(self, takes_first: bool) -> None:
+        self.takes_first = takes_first
+        self.consumed = False
 
     def consume_token(self, token_id: int) -> bool:
         self.consumed = True
-        return True
+        return self.takes_first
 
     def compute_bitmask(self) -> bytes:
         return b"\xff" * 40
@@ -222,10 +243,11 @@ class Exhausted:
         return False
 
 
-def test_a_grammar_that_gets_too_complex_on_the_way_fails_alone() -> None:
+@pytest.mark.parametrize("takes_first", [True, False])
+def test_a_grammar_that_gets_too_complex_on_the_way_fails_alone(takes_first: bool) -> None:
     failing, neighbour = generation(3, 5), generation(3, 5)
     assert isinstance(failing.work, Generation)
-    failing.work.matcher = Matcher(Exhausted(), EOS, EOS)
+    failing.work.matcher = Matcher(Exhausted(takes_first), EOS, EOS)
     scheduler = Scheduler(BlockPool(16), block_tokens=4, max_batch_tokens=64, max_sequences=4)
     loop = StepLoop(scheduler, FakeRunner(), lambda sequence: sequence.output_token_ids)
     failed, served = loop.submit(failing), loop.submit(neighbour)

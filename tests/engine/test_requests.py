@@ -2,10 +2,23 @@
 
 import re
 from concurrent.futures import CancelledError
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from engine import Engine, EngineClosed, FinishReason, Regex, Request, RequestError, RequestTooLong, Sampling
+from engine import (
+    Choice,
+    Engine,
+    EngineClosed,
+    FinishReason,
+    Regex,
+    Request,
+    RequestError,
+    RequestTooLong,
+    Sampling,
+)
 from tests.engine.conftest import MakeEngine
 
 ENDLESS = Request(prompt="a", sampling=Sampling(max_tokens=300, ignore_eos=True))
@@ -36,6 +49,39 @@ BAD = [
     (Request(prompt="a", sampling=Sampling(stop=("b", ""))), "texts that are not empty"),
     (Request(prompt="a", sampling=Sampling(stop="b")), "tuple of texts"),  # type: ignore[arg-type]
 ]
+
+
+BAD_LISTS: list[tuple[str, Any, str]] = [
+    (
+        "prompt_token_ids",
+        np.array([5, 6]),
+        "prompt_token_ids is a ndarray, array([5, 6]): give a list of int",
+    ),
+    ("prompt_token_ids", torch.tensor([5, 6]), "prompt_token_ids is a Tensor, tensor([5, 6]): give a list"),
+    ("prompt_token_ids", 5, "prompt_token_ids is a int, 5: give a list of int"),
+    ("prompt_token_ids", b"ab", "prompt_token_ids is a bytes, b'ab': give a list of int"),
+    ("prompt_token_ids", [5, True], "prompt_token_ids[1] is True: give a list of int"),
+    ("prompt_token_ids", [10**6000], "prompt_token_ids has a int that cannot be written: use 0 to 319"),
+    ("choices", iter("ab"), "iterator"),
+    ("choices", 5, "choices is a int, 5: give a list of str"),
+    ("choices", np.array(["a", "b"]), "choices is a ndarray, "),
+    ("choices", ["a", None], "choices[1] is None: give a list of str"),
+    ("sampling", Sampling(constraint=Choice((10**5000,))), "constraint=Choice(a tuple that cannot be"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("name", "value", "reason"), BAD_LISTS, ids=[reason for *_, reason in BAD_LISTS])
+def test_what_is_no_list_of_the_right_things_is_refused_by_name(
+    engine: Engine, name: str, value: Any, reason: str
+) -> None:
+    prompt: dict[str, Any] = {} if name == "prompt_token_ids" else {"prompt": "a"}
+    with pytest.raises(RequestError, match=re.escape(reason)):
+        engine.submit(Request(**prompt, **{name: value}))
+
+
+def test_what_is_no_request_is_refused(engine: Engine) -> None:
+    with pytest.raises(RequestError, match="None was submitted: give a Request"):
+        engine.submit(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("request_", "reason"), BAD, ids=[reason for _, reason in BAD])
