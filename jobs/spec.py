@@ -93,7 +93,7 @@ class GenerateSpec(_Spec):
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
     min_p: float | None = Field(default=None, gt=0.0, le=1.0)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**64)
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     system: str | None = None
     choices: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
     json_schema: str | None = None

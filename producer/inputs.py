@@ -20,19 +20,22 @@ def input_rows(
     id_field: str | None,
     first: int | None,
     sampled: int | None,
-    seed: int,
+    sample_seed: int | None,
 ) -> Iterator[InputRow]:
     """The rows of `source`, all or some of them, each id once.
 
     Raises:
         InputError: on the way, at the first line that is wrong.
+        UserError: a seed of no sample is given.
     """
+    if sampled is None and sample_seed is not None:
+        raise UserError(f"--sample-seed {sample_seed} belongs to --sample N: give both, or neither")
     with UniqueIds() as unique:
         given = read_rows(source, text_field=text_field, id_field=id_field)
         if sampled is None:
             yield from unique.checked(given if first is None else limit(given, first))
         else:
-            yield from sample(unique.checked(given), sampled, seed)[:first]
+            yield from sample(unique.checked(given), sampled, sample_seed or 0)[:first]
 
 
 def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, ...]:

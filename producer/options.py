@@ -27,7 +27,9 @@ IdField = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows.", rich_help_panel=_INPUT)]
 Sample = Annotated[int | None, typer.Option(min=1, help="N rows at random.", rich_help_panel=_INPUT)]
-Seed = Annotated[int, typer.Option(help="Of --sample.", rich_help_panel=_INPUT)]
+SampleSeed = Annotated[
+    int | None, typer.Option(help="Of --sample.", rich_help_panel=_INPUT, show_default="0")
+]
 
 Labels = Annotated[
     str | None, typer.Option(help="Comma-separated; `_` reads as a space.", rich_help_panel=_JOB)
@@ -52,9 +54,27 @@ SectionTokens = Annotated[
 MaxTokens = Annotated[int, typer.Option(min=1, max=32_768, help="Of an answer.", rich_help_panel=_JOB)]
 Temperature = Annotated[float, typer.Option(min=0.0, max=2.0, help="0 is greedy.", rich_help_panel=_JOB)]
 TopK = Annotated[int | None, typer.Option(min=1, help="Draw from the K likeliest.", rich_help_panel=_JOB)]
+TopP = Annotated[
+    float | None,
+    typer.Option(
+        help="Draw from the likeliest that have this share together: above 0, at most 1.",
+        rich_help_panel=_JOB,
+    ),
+]
 MinP = Annotated[
     float | None,
-    typer.Option(help="Leave out what is less likely than this times the likeliest.", rich_help_panel=_JOB),
+    typer.Option(
+        help="Leave out what is less likely than this times the likeliest: above 0, at most 1.",
+        rich_help_panel=_JOB,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="The same random draws for a row on every run.", rich_help_panel=_JOB),
+]
+Stop = Annotated[
+    list[str] | None,
+    typer.Option(help="End the answer before this text; may be given again.", rich_help_panel=_JOB),
 ]
 Choices = Annotated[
     str | None, typer.Option(help="Comma-separated; the answer is one of them.", rich_help_panel=_JOB)

@@ -39,7 +39,7 @@ def run(
     id_field: options.IdField = None,
     limit: options.Limit = None,
     sample: options.Sample = None,
-    seed: options.Seed = 0,
+    sample_seed: options.SampleSeed = None,
     result_format: options.Format = ResultFormat.JSONL,
     max_failed_share: options.MaxFailedShare = 0.0,
     shard_rows: options.ShardRows = None,
@@ -48,11 +48,17 @@ def run(
 ) -> None:
     def rows() -> Iterator[InputRow]:
         return input_rows(
-            source, text_field=text_field, id_field=id_field, first=limit, sampled=sample, seed=seed
+            source,
+            text_field=text_field,
+            id_field=id_field,
+            first=limit,
+            sampled=sample,
+            sample_seed=sample_seed,
         )
 
-    taken = [text_field, id_field, limit, sample, seed, result_format, max_failed_share, shard_rows, model]
-    key = _key(spec, identity(source), *taken)
+    taken = [text_field, id_field, limit, sample, sample_seed]
+    kept = [result_format, max_failed_share, shard_rows, model]
+    key = _key(spec, identity(source), *taken, *kept)
 
     def make_order(store: ObjectStore) -> Order:
         return Order(
@@ -95,7 +101,7 @@ def submit(
     id_field: options.IdField = None,
     limit: options.Limit = None,
     sample: options.Sample = None,
-    seed: options.Seed = 0,
+    sample_seed: options.SampleSeed = None,
     result_format: options.Format = ResultFormat.JSONL,
     max_failed_share: options.MaxFailedShare = 0.0,
     shard_rows: options.ShardRows = None,
@@ -108,7 +114,12 @@ def submit(
     as_json: options.Json = False,
 ) -> None:
     rows = input_rows(
-        source, text_field=text_field, id_field=id_field, first=limit, sampled=sample, seed=seed
+        source,
+        text_field=text_field,
+        id_field=id_field,
+        first=limit,
+        sampled=sample,
+        sample_seed=sample_seed,
     )
     ends_at = parse_deadline(deadline, datetime.now().astimezone())
     connection = connect(settings_from(store, broker))

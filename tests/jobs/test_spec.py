@@ -60,6 +60,7 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
         ({"min_p": 0.5}, "min_p does nothing at temperature 0"),
         ({"min_p": 1.5, "temperature": 1.0}, "less than or equal to 1"),
         ({"seed": 2**64}, "less than"),
+        ({"stop": ("",)}, "at least 1 character"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(given: dict[str, Any], reason: str) -> None:
