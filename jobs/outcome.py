@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a row failed. All but the last two are the input's fault."""
+    """Why a row failed. The last two are ours; cut_short is of the job's limit, the others of the input."""
 
     EMPTY_TEXT = "empty_text"
     UNDECODABLE = "undecodable"
@@ -29,6 +29,7 @@ class Code(StrEnum):
     MISSING = "missing"
     CHANGED = "changed"
     BAD_REQUEST = "bad_request"
+    CUT_SHORT = "cut_short"
     ENGINE_ERROR = "engine_error"
     INTERNAL_ERROR = "internal_error"
 

@@ -117,6 +117,8 @@ class GenerateSpec(_Spec):
             raise ValueError(
                 f"give at most one of choices, json_schema and regex, not {' and '.join(held_to)}"
             )
+        if held_to and self.stop:
+            raise ValueError(f"stop may cut an answer before it is of the {held_to[0]}: give one of the two")
         for name in ("top_k", "top_p", "min_p"):
             if self.temperature == 0 and getattr(self, name) is not None:
                 raise ValueError(f"{name} does nothing at temperature 0: give a temperature above 0 with it")

@@ -74,10 +74,8 @@ class FakeEngine:
         return future
 
 
-def completion(text: str) -> Completion:
-    return Completion(
-        token_ids=(1,), text=text, finish_reason=FinishReason.STOP, usage=Usage(3, 1, 1), logprobs=None
-    )
+def completion(text: str, reason: FinishReason = FinishReason.STOP) -> Completion:
+    return Completion(token_ids=(1,), text=text, finish_reason=reason, usage=Usage(3, 1, 1), logprobs=None)
 
 
 def scores(*logprobs: float) -> ChoiceScores:

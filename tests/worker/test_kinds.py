@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import Choice, Completion, Constraint, JsonSchema, Regex, Request, Sampling
+from engine import Choice, Completion, Constraint, FinishReason, JsonSchema, Regex, Request, Sampling
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
@@ -140,6 +140,21 @@ def test_an_answer_is_drawn_and_held_as_the_spec_says(given: Any, constraint: Co
     _run(spec, answer, Row(id="1", text="x"))
     wanted = Sampling(temperature=0.5, top_k=4, top_p=0.9, min_p=0.1, constraint=constraint)
     assert asked == [wanted]
+
+
+@pytest.mark.parametrize("held_to", [{"choices": ("yes", "no")}, {"json_schema": "{}"}, {"regex": "[a-z]+"}])
+def test_an_answer_cut_short_of_what_it_is_held_to_fails_its_row(held_to: Any) -> None:
+    spec = GenerateSpec(max_tokens=2, **held_to)
+    with pytest.raises(RowError, match=r"cut short at 2 tokens.*raise --max-tokens") as error:
+        _run(spec, lambda *_: completion("ye", FinishReason.LENGTH), Row(id="1", text="x"))
+    assert error.value.code is Code.CUT_SHORT
+
+
+def test_a_free_answer_that_is_cut_short_is_a_result_that_says_so() -> None:
+    (result,), _ = _run(
+        GenerateSpec(), lambda *_: completion("so", FinishReason.LENGTH), Row(id="1", text="x")
+    )
+    assert result == {"text": "so", "finish_reason": "length"}
 
 
 @pytest.mark.parametrize("messages", ["hello", [{"role": "user"}], [1]])

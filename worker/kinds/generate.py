@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from engine import Choice, Completion, Constraint, JsonSchema, Regex, Request, Sampling
+from engine import Choice, Completion, Constraint, FinishReason, JsonSchema, Regex, Request, Sampling
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import GenerateSpec
@@ -42,8 +42,19 @@ class Generate:
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
         ids = self._model.tokenizer.chat_token_ids(self._messages(row, text))
         completion = await self._model.ask(Request(prompt_token_ids=ids, sampling=self._sampling), Completion)
+        self._refuse_cut_short(completion)
         result = {"text": completion.text, "finish_reason": completion.finish_reason.value}
         return result, usage_of(completion)
+
+    def _refuse_cut_short(self, completion: Completion) -> None:
+        """What is left of a choice, of JSON or of a match is none; a text that is held to nothing may do."""
+        if self._sampling.constraint is None or completion.finish_reason is not FinishReason.LENGTH:
+            return
+        raise RowError(
+            Code.CUT_SHORT,
+            f"the answer was cut short at {self._spec.max_tokens} tokens, and is not yet what it is held to: "
+            "raise --max-tokens",
+        )
 
     def _messages(self, row: Row, text: str) -> list[dict[str, str]]:
         messages = _given_messages(row) or [{"role": "user", "content": text}]
