@@ -58,12 +58,16 @@ def cpu(
     markdown_file: Markdown = None,
 ) -> None:
     """All systems on all works, interleaved."""
+    _check_folders({"--json": json_file, "--markdown": markdown_file})
     every = works(Tokenizer.load(MODEL), data)
     chosen = list(_chosen("--works", letters, every).values())
     mine = list(_chosen("--systems", names, systems(Pythons(vllm_python, llama_python))).values())
     with screen(console) as shown:
         bounds = ceilings() if any(system.module == "bydawn" for system in mine) else ()
         outcome = Run(mine, bounds, seconds_per_turn, shown).works(chosen, rounds)
+    if not outcome.turns:
+        console.print("nothing was measured: every work or system was skipped, as said above")
+        raise typer.Exit(1)
     for table in report.tables(outcome, every):
         console.print(table.for_screen())
     # Without paths: they are this machine's, and the report is for others.
@@ -74,6 +78,15 @@ def cpu(
         json_file.write_text(json.dumps(report.as_json(outcome, command), indent=1) + "\n", encoding="utf-8")
     if markdown_file is not None:
         markdown_file.write_text(report.markdown(outcome, every, mine, command), encoding="utf-8")
+
+
+def _check_folders(files: dict[str, Path | None]) -> None:
+    """A report that can't be written is told before the measurement, not after it."""
+    for option, file in files.items():
+        if file is not None and not file.parent.is_dir():
+            raise typer.BadParameter(f"{option} {file}: the folder {file.parent} is not there; make it first")
+        if file is not None and file.is_dir():
+            raise typer.BadParameter(f"{option} {file} is a folder; name a file in it")
 
 
 def _chosen(option: str, given: str | None, every: dict[str, Any]) -> dict[str, Any]:
