@@ -5,6 +5,7 @@ from typing import get_args
 
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Kind, Spec, SummarizeSpec
 from producer import options
+from producer.constraints import check_constraint
 from producer.errors import UserError
 from producer.inputs import parse_choices, parse_examples, parse_labels, parse_schema
 
@@ -46,7 +47,7 @@ def generate(
     regex: options.Regex = None,
 ) -> GenerateSpec:
     """An answer per prompt, or per `messages` of a JSONL row."""
-    return GenerateSpec(
+    spec = GenerateSpec(
         max_tokens=max_tokens,
         temperature=temperature,
         top_k=top_k,
@@ -59,6 +60,8 @@ def generate(
         json_schema=parse_schema(json_schema),
         regex=regex,
     )
+    check_constraint(spec)
+    return spec
 
 
 def embed(pool: options.Pool = "mean", layer: options.Layer = -1) -> EmbedSpec:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from jobs.spec import GenerateSpec, Spec
 from producer.commands.compose import compose
 from producer.commands.kinds import generate
+from producer.errors import UserError
 
 
 def _spec(*arguments: str) -> Spec:
@@ -33,3 +34,8 @@ def _spec(*arguments: str) -> Spec:
 )
 def test_the_options_of_generate_are_in_its_spec(arguments: tuple[str, ...], spec: Spec) -> None:
     assert _spec(*arguments) == spec
+
+
+def test_generate_checks_its_constraint_when_it_is_given() -> None:
+    with pytest.raises(UserError, match="--regex"):
+        generate(regex="(unclosed")
