@@ -1,6 +1,7 @@
 """What a user asks for: one spec per kind of job, validated before anything is written."""
 
 import json
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -98,6 +99,14 @@ class GenerateSpec(_Spec):
     choices: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
     json_schema: str | None = None
     regex: str | None = Field(default=None, min_length=1)
+
+    @field_validator("choices")
+    @classmethod
+    def _each_once(cls, choices: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for text, times in Counter(choices).items():
+            if times > 1:
+                raise ValueError(f"the choice {text!r} is given {times} times; each must differ")
+        return choices
 
     @field_validator("json_schema")
     @classmethod

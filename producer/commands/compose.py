@@ -4,7 +4,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import ValidationError
+
 from jobs.spec import Spec
+from producer.spec_errors import as_user_error
 
 
 def compose(make_spec: Callable[..., Spec], act: Callable[..., None]) -> Callable[..., None]:
@@ -16,7 +19,10 @@ def compose(make_spec: Callable[..., Spec], act: Callable[..., None]) -> Callabl
     of_act = {name: each for name, each in inspect.signature(act).parameters.items() if name != "spec"}
 
     def command(**given: Any) -> None:
-        spec = make_spec(**{name: given[name] for name in of_spec})
+        try:
+            spec = make_spec(**{name: given[name] for name in of_spec})
+        except ValidationError as error:
+            raise as_user_error(error) from error
         act(spec, **{name: given[name] for name in of_act})
 
     both = {**of_spec, **of_act}  # the kind's own options first, in the help, too

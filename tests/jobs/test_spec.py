@@ -51,6 +51,7 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
     [
         ({"choices": ("a",), "regex": "b"}, "choices and regex"),
         ({"choices": ("a",), "stop": ("b",)}, "stop may cut an answer before it is of the choices"),
+        ({"choices": ("a", "b", "a")}, "the choice 'a' is given 2 times"),
         ({"choices": ()}, "at least 1"),
         ({"choices": ("a", "")}, "at least 1 character"),
         ({"regex": ""}, "at least 1 character"),

@@ -1,0 +1,33 @@
+"""What a spec refuses is told with the option's name and what is allowed, in one line."""
+
+import pytest
+
+from jobs.spec import Spec
+from producer.commands.compose import compose
+from producer.commands.kinds import generate
+from producer.errors import UserError
+
+
+def _act(spec: Spec) -> None:
+    raise AssertionError(f"nothing may be done with {spec}")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"choices": ""}, "--choices can't be empty: give at least one"),
+        ({"choices": "a,b,a"}, "--choices: the choice 'a' is given 2 times; each must differ"),
+        ({"regex": ""}, "--regex can't be empty: give a text of at least 1 character"),
+        ({"stop": [""]}, "--stop can't be empty: give a text of at least 1 character"),
+        ({"min_p": 3.0}, "--min-p can't be 3.0: it must be less than or equal to 1"),
+        ({"top_p": 0.0}, "--top-p can't be 0.0: it must be greater than 0"),
+        ({"top_k": 3, "temperature": 0.0}, "top_k does nothing at temperature 0: give a temperature above 0"),
+    ],
+)
+def test_what_a_spec_refuses_is_told_with_its_option(given: dict[str, object], told: str) -> None:
+    defaults = {"max_tokens": 8, "temperature": 1.0}
+    nothing = dict.fromkeys(("top_k", "top_p", "min_p", "seed", "stop", "system", "choices", "json_schema"))
+    with pytest.raises(UserError) as error:
+        compose(generate, _act)(**{**nothing, "regex": None, **defaults, **given})
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
