@@ -42,11 +42,14 @@ def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
     if run.out.exists() and not run.out.is_dir():
         raise UserError(f"--out must be a folder, and {run.out} is a file")
     state_folder.refuse_foreign_results(run.out, run.state)
+    is_checked = not run.state.exists()
+    if is_checked:  # before the folder is made: refused input leaves nothing behind
+        _check(run.rows())
     with state_folder.locked(run.state) as store_path:
         store = open_store(str(store_path))
         ended = _ended(store, run.idempotency_key)
         if ended is None:
-            ended = _work(run, store, console)
+            ended = _work(run, store, console, is_checked)
         return ended, export(store, ended, run.out)
 
 
@@ -55,10 +58,10 @@ def _ended(store: ObjectStore, idempotency_key: str) -> Report | None:
     return None if job_id is None else read_report(store, job_id)
 
 
-def _work(run: LocalRun, store: ObjectStore, console: Console) -> Report:
+def _work(run: LocalRun, store: ObjectStore, console: Console, is_checked: bool) -> Report:
     known = find_job(store, run.idempotency_key)
     state_folder.refuse_other_open_jobs(store, run.state, known or "")
-    if known is None:
+    if known is None and not is_checked:
         _check(run.rows())
     with contextlib.ExitStack() as stack:
         broker_url = stack.enter_context(local_valkey(run.state))

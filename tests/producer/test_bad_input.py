@@ -87,6 +87,15 @@ def test_bad_input_is_refused_with_its_place_and_leaves_no_job(
     assert not list(store.glob("open/*"))
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case != "unknown model"])
+def test_a_run_that_refuses_its_input_leaves_no_folder_behind(case: str, tmp_path: Path) -> None:
+    make, options, _ = CASES[case]
+    out = tmp_path / "new" / "out"
+    refused = bydawn("run", "classify", make(tmp_path), *options, "--out", out)
+    assert refused.returncode == 2, refused
+    assert not out.parent.exists()
+
+
 def test_no_broker_is_told_with_its_address_and_without_its_password(store: Path, tmp_path: Path) -> None:
     tickets = _write("t.csv", "id,text\n1,a\n")(tmp_path)
     env = {"BYDAWN_STORE": str(store), "BYDAWN_BROKER_URL": "redis://:sesame@127.0.0.1:1/0"}
