@@ -78,7 +78,12 @@ def test_scores_do_not_depend_on_the_company(family: str, make_engine: MakeEngin
 
 @pytest.mark.parametrize(
     ("choices", "reason"),
-    [([], "choices is empty"), (["a", ""], "no tokens"), (["a", "b", "a"], "same tokens"), ("ab", "choices is a str")],
+    [
+        ([], "choices is empty"),
+        (["a", ""], "no tokens"),
+        (["a", "b", "a"], "same tokens"),
+        ("ab", "choices is a str"),
+    ],
 )
 def test_choices_that_cannot_be_told_apart_are_refused(
     engine: Engine, choices: list[str], reason: str
