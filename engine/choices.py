@@ -6,9 +6,7 @@ from functools import lru_cache
 from engine.errors import RequestError, RequestTooLong
 from engine.shown import shortened
 from engine.tokenizer import Tokenizer
-from engine.trie import ChoiceTrie
-
-KEPT_TRIES = 8  # those of the jobs that run side by side
+from engine.trie import KEPT_TRIES, ChoiceTrie
 
 
 class Choices:

@@ -29,9 +29,9 @@ class Engine:
         of request, or Completions where `n` is above 1.
 
         Raises RequestError for a request that cannot be served, and EngineClosed. The future raises
-        RequestError if a constraint turns out to be too complex or logits are not finite, EngineError if a
-        step failed under the request, OutOfMemory if it fitted into no step, EngineClosed if the engine was
-        closed, or broke, before its end.
+        RequestError if a constraint turns out to be too complex or the model's numbers are not finite,
+        EngineError if a step failed under the request, OutOfMemory if it fitted into no step, EngineClosed
+        if the engine was closed, or broke, before its end.
 
         A callback of the future may run in the engine's thread, which does nothing else meanwhile: it may
         call any method of the engine, and must not wait for another future.

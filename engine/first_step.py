@@ -1,7 +1,5 @@
 """Whether a model that has been loaded computes anything: its files by themselves do not tell."""
 
-from math import isfinite
-
 from engine.errors import ModelError
 from engine.runner import ModelRunner
 from engine.sequence import Chunk, Sequence
@@ -19,5 +17,5 @@ def check_first_step(runner: ModelRunner, vocab_size: int, name: str) -> None:
     except Exception as error:  # what config.json says need not fit together
         raise ModelError(f"{name} cannot compute a token: {error}; {REMEDY}") from error
     assert isinstance(hidden, HiddenSums)
-    if not all(map(isfinite, hidden.last)):
+    if not hidden.are_finite:
         raise ModelError(f"{name} computes infinite values or no numbers of a token; {REMEDY}")

@@ -141,38 +141,38 @@ def _softmax(scores: Floats, powers: Floats, bits: npt.NDArray[np.int32]) -> Non
         scores[i] /= total
 
 
+PADDING = 3  # tokens of no weight, so that the last ones make up four
+
+
 @_compiled("void(f4[:, ::1], i8)")
-def _softmax_of_first(rows: Floats, count: int) -> None:
-    """Of the first `count` in each row."""
+def _weigh(scores: Floats, count: int) -> None:
+    """Softmax of the first `count` in each row, in place; what follows gets no weight."""
     powers = np.empty(count, np.float32)
     bits = powers.view(np.int32)
-    for row in range(len(rows)):
-        _softmax(rows[row, :count], powers, bits)
+    for row in range(len(scores)):
+        _softmax(scores[row, :count], powers, bits)
+    scores[:, count : count + PADDING] = np.float32(0.0)
 
 
-@_compiled("void(i8[::1], i8, i8, i8[::1])")
-def _find_slots(block_table: Ints, start: int, block_tokens: int, slots: Ints) -> None:
-    """Where the tokens from `start` on lie, as many as `slots` has room for."""
-    for index in range(len(slots)):
-        block, offset = divmod(start + index, block_tokens)
+@_compiled("void(i8[::1], i8, i8, i8, i8[::1])")
+def _find_slots(block_table: Ints, start: int, count: int, block_tokens: int, slots: Ints) -> None:
+    """Where `count` tokens from `start` on lie; what follows repeats the last."""
+    for index in range(count + PADDING):
+        block, offset = divmod(start + min(index, count - 1), block_tokens)
         slots[index] = block_table[block] * block_tokens + offset
 
 
+PAGED_SIGNATURE = (
+    "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])"
+)
 PagedAttention = Callable[[Floats, Floats, Floats, Ints, Ints, Ints, int, np.float32, Floats], None]
 
 
 @cache
 def paged_attention(head_dim: int) -> PagedAttention:
-    """The kernel for heads of this size: `attend_paged` below.
+    """The kernel for heads of this size: only loops of known length become vectors, twice as fast."""
 
-    A kernel for any size takes twice as long: only a loop of known length is unrolled into vectors.
-    """
-
-    @_compiled(
-        "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], "
-        "i8[:, ::1], i8[::1], i8[::1], i8, f4, f4[:, :, ::1])",
-        sums_in_any_order=True,
-    )
+    @_compiled(PAGED_SIGNATURE, sums_in_any_order=True)
     def attend_paged(
         query: Floats,
         keys: Floats,
@@ -191,13 +191,12 @@ def paged_attention(head_dim: int) -> PagedAttention:
         """
         num_heads = query.shape[1]
         kv_heads = np.arange(num_heads) // (num_heads // keys.shape[1])
-        # Values are summed four tokens at a time, or the sums would be read and written for each.
-        room = (ends - starts).max() + 3
-        slots = np.empty(room, np.int64)
-        scores = np.empty((num_heads, room), np.float32)
+        slots = np.empty((ends - starts).max() + PADDING, np.int64)
+        scores = np.empty((num_heads, len(slots)), np.float32)
+        out[:] = np.float32(0.0)
         for row in range(len(ends)):
             count = ends[row] - starts[row]
-            _find_slots(block_tables[row], starts[row], block_tokens, slots[:count])
+            _find_slots(block_tables[row], starts[row], count, block_tokens, slots)
             for token in range(count):
                 slot = slots[token]
                 for head in range(num_heads):
@@ -205,22 +204,16 @@ def paged_attention(head_dim: int) -> PagedAttention:
                     for i in range(head_dim):
                         total += query[row, head, i] * keys[slot, kv_heads[head], i]
                     scores[head, token] = total * scale
-            _softmax_of_first(scores, count)
-            slots[count : count + 3] = slots[count - 1]
-            scores[:, count : count + 3] = np.float32(0.0)
-            out[row] = np.float32(0.0)
+            _weigh(scores, count)
+            # Four at a time, or the sums would be read and written for each token.
             for token in range(0, count, 4):
                 a, b, c, d = slots[token], slots[token + 1], slots[token + 2], slots[token + 3]
                 for head in range(num_heads):
-                    kv_head = kv_heads[head]
-                    p, q = scores[head, token], scores[head, token + 1]
-                    r, s = scores[head, token + 2], scores[head, token + 3]
+                    k, weights = kv_heads[head], scores[head, token : token + 4]
                     for i in range(head_dim):
+                        first = weights[0] * values[a, k, i] + weights[1] * values[b, k, i]
                         out[row, head, i] += (
-                            p * values[a, kv_head, i]
-                            + q * values[b, kv_head, i]
-                            + r * values[c, kv_head, i]
-                            + s * values[d, kv_head, i]
+                            first + weights[2] * values[c, k, i] + weights[3] * values[d, k, i]
                         )
 
     return attend_paged

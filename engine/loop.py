@@ -13,10 +13,11 @@ from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from engine.errors import EngineClosed, EngineError, OutOfMemory, RequestError, is_out_of_memory
+from engine.futures import settle, settle_failed
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
-from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, NoToken, Pooling, Sampled
+from engine.work import NOT_FINITE, ChunkResult, EdgeLogprobs, HiddenSums, NoToken, Pooling, Sampled
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class StepLoop:
         if self._is_own_thread and not self._closed:
             return function()
         answer: Future[T] = Future()
-        self._post(lambda: _settle(answer, function))
+        self._post(lambda: settle(answer, function))
         return answer.result()
 
     def close(self) -> None:
@@ -166,7 +167,7 @@ class StepLoop:
             _try(self._inbox.get())
         for ticket in dict.fromkeys(self._tickets.values()):
             _try(partial(self._drop, ticket, None))
-            _settle_failed(ticket.future, EngineClosed(message), fault)
+            settle_failed(ticket.future, EngineClosed(message), fault)
 
     def _start(self, ticket: Ticket) -> None:
         for sequence in ticket.sequences:
@@ -241,14 +242,14 @@ class StepLoop:
         ticket = self._tickets[sequence]
         if ticket.has_ended:
             answer = self._answer_of(*ticket.sequences)
-            _settle(ticket.future, lambda: answer)
+            settle(ticket.future, lambda: answer)
         del self._tickets[sequence]
 
     def _fail(self, sequence: Sequence, error: EngineError, cause: Exception | None = None) -> None:
         if (ticket := self._tickets.get(sequence)) is None:
             return  # a sibling has failed before it
         self._drop(ticket, None)
-        _settle_failed(ticket.future, error, cause)
+        settle_failed(ticket.future, error, cause)
 
 
 def _look_up() -> None:
@@ -263,33 +264,6 @@ def _try(call: Callable[[], None]) -> None:
         logger.exception("a broken engine could not clear up")
 
 
-def _settle(future: "Future[T]", function: Callable[[], T]) -> None:
-    """Give a future what the function returns or raises, unless it has been cancelled."""
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        answer = function()
-    except BaseException as error:  # it is the caller's, whatever it is
-        _tell(future.set_exception, error)
-    else:
-        _tell(future.set_result, answer)
-
-
-def _settle_failed(future: "Future[Any]", error: EngineError, cause: BaseException | None) -> None:
-    """Give a future an error and what caused it, unless it has been cancelled."""
-    error.__cause__ = cause or error.__cause__
-    if future.set_running_or_notify_cancel():
-        _tell(future.set_exception, error)
-
-
-def _tell(tell: Callable[[Any], None], news: Any) -> None:
-    """Settle a future. What its callbacks raise is not ours; the future stops only Exceptions."""
-    try:
-        tell(news)
-    except BaseException:
-        logger.exception("a future's callback raised")
-
-
 def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
     """Let a sequence take in a result; the reason if it has ended with it. Raises RequestError."""
     sequence = chunk.sequence
@@ -298,6 +272,8 @@ def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
             return sequence.append(result)
         case NoToken(reason):
             raise RequestError(reason)
+        case EdgeLogprobs() | HiddenSums() if not result.are_finite:
+            raise RequestError(NOT_FINITE)
         case EdgeLogprobs():
             return sequence.take_scores(result, chunk.is_last)
         case HiddenSums() if isinstance(sequence.work, Pooling):

@@ -6,10 +6,8 @@ from functools import lru_cache
 import torch
 
 from engine.sequence import Chunk
-from engine.trie import ChoiceTrie
+from engine.trie import KEPT_TRIES, ChoiceTrie
 from engine.work import Scoring
-
-KEPT_TRIES = 8  # those of the jobs that run side by side
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ from engine.logprobs import TokenLogprobs, token_logprobs
 from engine.penalties import penalize
 from engine.seeds import uniform
 from engine.sequence import Sequence
-from engine.work import Generation, NoToken, Sampled
+from engine.work import NOT_FINITE, Generation, NoToken, Sampled
 
-NOT_FINITE = "the model's logits after this text are not finite: check its weights, or use another dtype"
 NONE_ALLOWED = "the constraint allows no token that the model has: change it"
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+KEPT_TRIES = 8  # in a cache: those of the jobs that run side by side
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:

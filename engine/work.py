@@ -5,13 +5,15 @@ Each says what it needs of the model and takes in what the model gave, one chunk
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import fsum
+from math import fsum, isfinite
 
 from engine.best_choice import BestChoiceSearch
 from engine.detokenizer import TextStream
 from engine.matcher import Matcher
 from engine.request import Pool, Sampling, TopLogprobs
 from engine.trie import ChoiceTrie
+
+NOT_FINITE = "the model's numbers for this text are not finite: check its weights, or use another dtype"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class EdgeLogprobs:
 
     by_edge: dict[int, float]
 
+    @property
+    def are_finite(self) -> bool:
+        """False after weights or a dtype that make infinite values or no numbers of a text."""
+        return all(map(isfinite, self.by_edge.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class HiddenSums:
@@ -43,6 +50,11 @@ class HiddenSums:
 
     total: list[float]
     last: list[float]
+
+    @property
+    def are_finite(self) -> bool:
+        """As `EdgeLogprobs.are_finite`; the total has the last token's, too."""
+        return all(map(isfinite, self.total))
 
 
 ChunkResult = Sampled | NoToken | EdgeLogprobs | HiddenSums | None

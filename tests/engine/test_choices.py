@@ -3,8 +3,9 @@
 import pytest
 
 from engine import RequestTooLong
-from engine.choices import KEPT_TRIES, Choices
+from engine.choices import Choices
 from engine.tokenizer import Tokenizer
+from engine.trie import KEPT_TRIES
 from tests.engine.conftest import ModelFolder
 
 
