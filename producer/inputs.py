@@ -15,7 +15,6 @@ from producer.errors import UserError
 
 def input_rows(
     source: str,
-    *,
     text_field: str | None,
     id_field: str | None,
     first: int | None,

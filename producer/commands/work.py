@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import redis
 import typer
 
 from jobs.manifest import Priority, Report, ResultFormat
-from jobs.readers import InputRow
 from jobs.settings import DEFAULT_MODEL
 from jobs.spec import Spec
 from jobs.stores import ObjectStore
@@ -46,17 +45,7 @@ def run(
     model: options.Model = DEFAULT_MODEL,
     as_json: options.Json = False,
 ) -> None:
-    def rows() -> Iterator[InputRow]:
-        return input_rows(
-            source,
-            text_field=text_field,
-            id_field=id_field,
-            first=limit,
-            sampled=sample,
-            sample_seed=sample_seed,
-        )
-
-    taken = [text_field, id_field, limit, sample, sample_seed]
+    taken = (text_field, id_field, limit, sample, sample_seed)
     kept = [result_format, max_failed_share, shard_rows, model]
     key = _key(spec, identity(source), *taken, *kept)
 
@@ -71,7 +60,9 @@ def run(
             shard_rows=shard_rows,
         )
 
-    local = LocalRun(make_order, rows, key, model, out, state or out / ".bydawn")
+    local = LocalRun(
+        make_order, partial(input_rows, source, *taken), key, model, out, state or out / ".bydawn"
+    )
     report, results = _run_to_its_end(local)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
@@ -113,14 +104,7 @@ def submit(
     broker: options.Broker = None,
     as_json: options.Json = False,
 ) -> None:
-    rows = input_rows(
-        source,
-        text_field=text_field,
-        id_field=id_field,
-        first=limit,
-        sampled=sample,
-        sample_seed=sample_seed,
-    )
+    rows = input_rows(source, text_field, id_field, limit, sample, sample_seed)
     ends_at = parse_deadline(deadline, datetime.now().astimezone())
     connection = connect(settings_from(store, broker))
     order = Order(
