@@ -15,7 +15,7 @@ import torch
 PartT = TypeVar("PartT")
 ResultT = TypeVar("ResultT")
 # Below this many rows a lane's time goes into reading the weights, which every lane reads for itself.
-MIN_ROWS = 8
+MIN_ROWS = 4
 
 
 class Lanes:
