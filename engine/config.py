@@ -28,7 +28,7 @@ class EngineConfig:
     dtype: Dtype = "auto"
     quantization: Quantization = "auto"
     kv_cache_bytes: int | None = None
-    block_tokens: int = 16
+    block_tokens: int = 8
     max_batch_tokens: int | None = None
     max_sequences: int = 256
     max_model_len: int | None = None

@@ -144,6 +144,9 @@ class Run:
 
     def _work(self, processes: Fleet, work: Work, tasks: Sequence[Task]) -> None:
         counts: dict[str, int] = {}
+        for system in self._systems:
+            if not system.runs(work):
+                processes.end(system.name)  # its memory is needed by those that do
         for number, task in enumerate(tasks):
             for system in rotated([s for s in self._systems if s.runs(work)], number):
                 self._listener.doing(f"work {work.letter}, round {number + 1} of {len(tasks)}: {system.name}")

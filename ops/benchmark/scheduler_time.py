@@ -12,7 +12,7 @@ from engine.work import Generation, Sampled
 
 PROMPT_TOKENS = 200
 OUTPUT_TOKENS = 64
-BLOCK_TOKENS = 16
+BLOCK_TOKENS = 8
 BATCH_TOKENS = 8192
 WARM_UP_STEPS = 2 * OUTPUT_TOKENS  # by then as many sequences begin in a step as end
 
