@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from multiprocessing.connection import Connection
@@ -16,9 +17,12 @@ from worker.engine_messages import (
     Loaded,
     LoadFailed,
     Result,
+    Stepped,
     Submit,
     ToEngine,
 )
+
+_TELL_INTERVAL_S = 1.0
 
 
 def main(pipe: Connection, config: EngineConfig) -> None:
@@ -37,19 +41,29 @@ def main(pipe: Connection, config: EngineConfig) -> None:
         pipe.send(LoadFailed(str(error)))
         return
     pipe.send(Loaded(engine.fingerprint, engine.max_model_len))
-    Desk(pipe, engine.submit).serve()
+    Desk(pipe, engine.submit, lambda: engine.stats().steps).serve()
 
 
 class Desk:
-    """Hands requests in and results out."""
+    """Hands requests in and results out, and tells of every step."""
 
-    def __init__(self, pipe: Connection, submit: Callable[[Request], Future[Result]]) -> None:
+    def __init__(
+        self,
+        pipe: Connection,
+        submit: Callable[[Request], Future[Result]],
+        num_steps: Callable[[], int],
+        tell_interval_s: float = _TELL_INTERVAL_S,
+    ) -> None:
         self._pipe = pipe
         self._submit = submit
+        self._num_steps = num_steps
+        self._tell_interval_s = tell_interval_s
         self._futures: dict[int, Future[Result]] = {}
         self._send_lock = threading.Lock()
 
     def serve(self) -> None:
+        # From a thread of its own: the engine's may be busy in a long step.
+        threading.Thread(target=self._tell_for_life, name="steps", daemon=True).start()
         while True:
             try:
                 message: ToEngine = self._pipe.recv()
@@ -61,6 +75,11 @@ class Desk:
                     self._take(message)
                 case Cancel(request_id) if (future := self._futures.get(request_id)) is not None:
                     future.cancel()
+
+    def _tell_for_life(self) -> None:
+        while True:
+            self._send(Stepped(self._num_steps()))
+            time.sleep(self._tell_interval_s)
 
     def _take(self, message: Submit) -> None:
         request_id = message.request_id

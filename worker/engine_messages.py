@@ -30,6 +30,13 @@ class LoadFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """How many steps the engine has done since its start; told every second."""
+
+    num_steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     request_id: int
     result: Result
@@ -44,4 +51,4 @@ class Broken:
 
 
 ToEngine = Submit | Cancel
-FromEngine = Loaded | LoadFailed | Finished | Broken
+FromEngine = Loaded | LoadFailed | Stepped | Finished | Broken

@@ -1,26 +1,25 @@
-"""The engine behind its own face, hosted in a child process that is restarted when it dies."""
+"""The engine behind its own face, hosted in a child process that is restarted when it dies or gets stuck."""
 
 import itertools
 import logging
-import multiprocessing
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterable
 from concurrent.futures import Future
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
 
 from engine import EngineConfig, EngineError, ModelError, Request
-from worker import engine_child
-from worker.engine_messages import Broken, Cancel, Finished, FromEngine, Loaded, LoadFailed, Result, Submit
+from worker import engine_child, stall
+from worker.engine_messages import Broken, Cancel, Finished, FromEngine, Result, Stepped, Submit, ToEngine
+from worker.engine_start import Main, start_child
+from worker.periodic import Periodic
+from worker.stall import Quiet, Signs
 
 log = logging.getLogger(__name__)
 
-Main = Callable[[Connection, EngineConfig], None]
-"""What the child runs: it says `Loaded` or `LoadFailed`, then serves requests."""
-
-_RESTART_PAUSE_S = 1.0
-_RESTART_LIMIT_S = 120.0
+_RESTART_PAUSE_S = 0.2
 _CLOSE_LIMIT_S = 5.0
+_MAX_LOOK_INTERVAL_S = 1.0
 
 
 class EngineDied(EngineError):
@@ -29,97 +28,131 @@ class EngineDied(EngineError):
     code = "died"
 
 
+class EngineUnavailable(EngineError):
+    """No engine is to be had for this request, which can't be why: none starts, or the worker ends."""
+
+    code = "unavailable"
+
+
 class EngineProcess:
-    """Starts the engine's process, and starts another whenever it dies.
+    """Starts the engine's process, and another one whenever it dies.
+
+    One that does neither a step nor gives a result for `stall_limit_s`, with requests in it, is killed.
 
     Raises:
         ModelError: the model can't be loaded; nothing runs then.
     """
 
-    def __init__(self, config: EngineConfig, main: Main = engine_child.main) -> None:
+    def __init__(
+        self, config: EngineConfig, main: Main = engine_child.main, stall_limit_s: float = stall.LIMIT_S
+    ) -> None:
         self._config = config
         self._main = main
+        self._stall_limit_s = stall_limit_s
+        self._look_interval_s = min(_MAX_LOOK_INTERVAL_S, stall_limit_s / 10)
         self._ids = itertools.count()
-        # Two locks: a send waits while the pipe is full, and the reader must go on emptying the other way,
-        # or both processes wait for each other.
         self._lock = threading.Lock()
-        self._send_lock = threading.Lock()
         self._pending: dict[int, Future[Result]] = {}
+        self._sent: set[int] = set()  # those of the pending that this engine has; the others wait for it
+        self._outbox: SimpleQueue[ToEngine | None] = SimpleQueue()
         self._ready = threading.Event()
         self._closed = threading.Event()
-        self._process, self._pipe, loaded = self._start()
-        self.fingerprint = loaded.fingerprint
-        self.max_model_len = loaded.max_model_len
+        self._child = start_child(main, config, self._closed.is_set)
+        self.fingerprint = self._child.loaded.fingerprint
+        self.max_model_len = self._child.loaded.max_model_len
+        self._signs = Signs()
+        self._quiet = Quiet(self._signs, time.monotonic())
         self._ready.set()
         self._reader = threading.Thread(target=self._read_for_life, name="engine-reader", daemon=True)
         self._reader.start()
+        # A thread of its own, because a send waits while the pipe is full, or the engine is stuck: neither
+        # whoever submits may wait for that, nor the reader, which must go on emptying the other way.
+        threading.Thread(target=self._send_for_life, name="engine-sender", daemon=True).start()
+        self._watchdog = Periodic("watch_engine", self._look_interval_s, self._end_if_stuck)
+        self._watchdog.start()
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid
+        return self._child.process.pid
 
     def submit(self, request: Request) -> "Future[Result]":
-        """Hand a request in; cancelling the future cancels it there.
+        """Hand a request in, at once: while another engine is loading, it waits for that one.
+
+        Cancelling the future cancels the request there.
 
         Raises:
-            EngineDied: the engine is gone and doesn't come back.
+            EngineUnavailable: it has been closed.
         """
-        if not self._ready.wait(_RESTART_LIMIT_S) or self._closed.is_set():
-            raise EngineDied("the engine process is gone")
         request_id = next(self._ids)
         future: Future[Result] = Future()
         with self._lock:
+            if self._closed.is_set():
+                raise EngineUnavailable("the engine has been closed")
             self._pending[request_id] = future
         future.add_done_callback(lambda done: self._forget(request_id, cancelled=done.cancelled()))
-        if not self._send(Submit(request_id, request)):
-            self._fail([request_id], "the engine process died before this request reached it")
+        self._outbox.put(Submit(request_id, request))
         return future
 
     def close(self) -> None:
         """End the engine's process; requests still in it fail."""
-        self._closed.set()
-        self._process.kill()
-        self._process.join()
+        with self._lock:
+            self._closed.set()
+            self._ready.set()
+        self._outbox.put(None)
+        self._child.process.kill()
+        self._watchdog.close()
         self._reader.join(timeout=_CLOSE_LIMIT_S)
-        self._ready.set()  # whoever waits for a restart is told at once that there is none
 
-    def _start(self) -> tuple[BaseProcess, Connection, Loaded]:
-        context = multiprocessing.get_context("spawn")  # a fork would inherit Celery's threads and locks
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=self._main, args=(theirs, self._config), name="bydawn-engine", daemon=True
-        )
-        process.start()
-        theirs.close()  # so that its death is an end of file here
+    def _send_for_life(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            while not self._deliver(message):
+                pass  # the engine died before it had all of the message: it is the next one's
+
+    def _deliver(self, message: ToEngine) -> bool:
+        self._ready.wait()
+        with self._lock:
+            pipe = self._child.pipe
+            if isinstance(message, Submit):
+                if message.request_id not in self._pending:
+                    return True  # cancelled or failed while it waited
+                self._sent.add(message.request_id)  # first: an engine may die of it before the send is over
         try:
-            answer = ours.recv()
-        except EOFError:
-            process.join()
-            answer = LoadFailed(
-                f"the engine process ended with code {process.exitcode} while loading the model"
-            )
-        if isinstance(answer, LoadFailed):
-            process.join()
-            ours.close()
-            raise ModelError(answer.message)
-        return process, ours, answer
+            pipe.send(message)
+        except OSError:
+            with self._lock:
+                self._sent.discard(message.request_id)
+                if pipe is self._child.pipe and not self._closed.is_set():
+                    self._ready.clear()
+            return self._closed.is_set()
+        except Exception as error:  # what can't be pickled must not cost the requests behind it
+            self._fail([message.request_id], EngineError, f"the request can't be sent: {error!r}")
+        return True
 
     def _read_for_life(self) -> None:
         while not self._closed.is_set():
             try:
-                self._receive(self._pipe.recv())
+                self._receive(self._child.pipe.recv())
             except (EOFError, OSError):
-                self._ready.clear()
-                self._fail(list(self._pending), "the engine process died with this request in it")
-                self._restart()
-        self._process.kill()  # it may have been started while we were being closed
-        self._process.join()
-        self._pipe.close()
+                self._after_death()
+        self._child.process.kill()  # it may have been started while we were being closed
+        self._child.process.join()
+        self._child.pipe.close()
+        self._fail(self._ids_of_pending(), EngineUnavailable, "the engine was closed with this request in it")
 
     def _receive(self, message: FromEngine) -> None:
-        assert isinstance(message, Finished | Broken), message
+        signs = self._signs
+        match message:
+            case Stepped(num_steps):
+                self._signs = Signs(signs.num_starts, num_steps, signs.num_results)
+            case Finished(request_id) | Broken(request_id):
+                self._signs = Signs(signs.num_starts, signs.num_steps, signs.num_results + 1)
+                self._answer(request_id, message)
+            case _:
+                raise AssertionError(message)
+
+    def _answer(self, request_id: int, message: Finished | Broken) -> None:
         with self._lock:
-            future = self._pending.get(message.request_id)
+            future = self._pending.get(request_id)
         if future is None or not future.set_running_or_notify_cancel():
             return
         match message:
@@ -128,36 +161,59 @@ class EngineProcess:
             case Broken(_, error):
                 future.set_exception(error)
 
+    def _after_death(self) -> None:
+        if self._closed.is_set():
+            return  # we killed it
+        with self._lock:
+            self._ready.clear()
+            died = list(self._sent)
+        self._fail(died, EngineDied, "the engine process died with this request in it")
+        self._restart()
+
     def _restart(self) -> None:
         while not self._closed.wait(_RESTART_PAUSE_S):
-            self._process.join()
-            log.error("action=engine_restart exit_code=%s", self._process.exitcode)
+            self._child.process.join()
+            log.error("action=engine_restart exit_code=%s", self._child.process.exitcode)
             try:
-                self._process, self._pipe, _ = self._start()
+                child = start_child(self._main, self._config, self._closed.is_set)
             except ModelError as error:
                 log.error("action=engine_restart_failed error=%s", error)
+                message = f"the engine died and no other one starts: {error}"
+                self._fail(self._ids_of_pending(), EngineUnavailable, message)
                 continue
-            self._ready.set()
+            with self._lock:
+                self._child = child
+                self._signs = Signs(self._signs.num_starts + 1)
+                self._ready.set()
             return
 
-    def _fail(self, request_ids: list[int], message: str) -> None:
+    def _end_if_stuck(self) -> None:
         with self._lock:
-            # Taken out under the lock, so that of two threads that see the same death one fails a request.
+            process, signs, is_busy = self._child.process, self._signs, bool(self._sent)
+        self._quiet = self._quiet.look(
+            signs, time.monotonic(), is_busy=is_busy, max_gap_s=2 * self._look_interval_s
+        )
+        if self._quiet.for_s > self._stall_limit_s:
+            log.error("action=engine_kill reason=stuck quiet_s=%.0f pid=%s", self._quiet.for_s, process.pid)
+            process.kill()  # the reader sees its end and starts another
+
+    def _ids_of_pending(self) -> list[int]:
+        with self._lock:
+            return list(self._pending)
+
+    def _fail(self, request_ids: Iterable[int], kind: type[EngineError], message: str) -> None:
+        with self._lock:
+            # Taken out under the lock, so that of two threads that see the same end one fails a request.
             futures = [self._pending.pop(request_id, None) for request_id in request_ids]
+            self._sent.difference_update(request_ids)
         for future in futures:
             if future is not None and future.set_running_or_notify_cancel():
-                future.set_exception(EngineDied(message))
+                future.set_exception(kind(message))
 
     def _forget(self, request_id: int, *, cancelled: bool) -> None:
         with self._lock:
             self._pending.pop(request_id, None)
-        if cancelled:
-            self._send(Cancel(request_id))
-
-    def _send(self, message: Submit | Cancel) -> bool:
-        try:
-            with self._send_lock:
-                self._pipe.send(message)
-        except OSError:
-            return False  # the reader sees the same end of the pipe and starts another engine
-        return True
+            was_sent = request_id in self._sent
+            self._sent.discard(request_id)
+        if cancelled and was_sent:
+            self._outbox.put(Cancel(request_id))

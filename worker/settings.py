@@ -11,6 +11,7 @@ from engine.config import Device, Quantization
 from jobs.dispatch import WINDOW_SHARDS
 from jobs.names import Name, model_alias
 from jobs.settings import Settings
+from worker import stall
 
 
 class WorkerSettings(Settings):
@@ -24,6 +25,9 @@ class WorkerSettings(Settings):
     window_shards: int = Field(default=WINDOW_SHARDS, ge=1)
     lease_life_s: int = Field(default=15, ge=2)
     reconcile_interval_s: float = Field(default=5.0, gt=0)
+    engine_stall_limit_s: float = Field(
+        default=stall.LIMIT_S, gt=0, description="an engine that does nothing for so long is killed"
+    )
     log_level: str = "WARNING"
 
     @property

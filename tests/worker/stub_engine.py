@@ -3,48 +3,96 @@
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from engine import Embedding, EngineConfig, Request, RequestTooLong, Usage
 from worker.engine_child import Desk
 from worker.engine_messages import Loaded, LoadFailed, Result
 
 BIG = 25_000  # numbers in an answer: more than a pipe holds
+WORDS = ("die", "wait")
+"""First token ids of prompts that are misbehaved on; others are answered at once."""
+NUM_WAITS = 3
+"""So many engines wait for ever on "wait", the next one answers."""
 
 
 def main(pipe: Connection, config: EngineConfig) -> None:
-    """The config's model names what happens at the start."""
+    """The config's model names what happens at the start, or the folder in which traces are left."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if config.model == "broken":
         pipe.send(LoadFailed("no such weights"))
         return
     if config.model == "crashing":
         os._exit(7)
+    folder = Path(config.model)
+    if (folder / "weights gone").exists():
+        pipe.send(LoadFailed("the weights are gone"))
+        return
     if (limit := config.max_model_len) is not None:
         threading.Event().wait(limit / 1000)  # milliseconds that it takes to load
     pipe.send(Loaded("stub", 100))
-    Desk(pipe, _Stub().submit).serve()
+    stub = _Stub(folder)
+    Desk(pipe, stub.submit, lambda: stub.num_steps, tell_interval_s=0.05).serve()
 
 
 class _Stub:
     """Answers from a thread of its own, as the engine does, with vectors that fill a pipe."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.num_steps = 0
+        self._folder = folder
         self._running: list[Future[Result]] = []
 
     def submit(self, request: Request) -> "Future[Result]":
-        assert request.prompt is not None
+        if request.prompt is None:
+            return self._run_row(request)
         if request.prompt.startswith("too long"):
             raise RequestTooLong("too long for this stub")
         future: Future[Result] = Future()
-        match request.prompt:
-            case "hang":
+        match request.prompt.split():
+            case ["hang"]:
                 self._running.append(future)
-            case "running":
+            case ["running"]:
                 running = sum(not each.done() for each in self._running)
-                future.set_result(Embedding((float(running),), Usage(1, 0, 0)))
+                future.set_result(_embedding(float(running)))
+            case ["steps", seconds]:
+                threading.Thread(target=self._step, args=(future, float(seconds))).start()
+            case ["step", seconds]:
+                threading.Timer(float(seconds), future.set_result, [_embedding(1.0)]).start()
             case _:
-                answer = Embedding((1.0,) * BIG, Usage(1, 0, 0))
+                answer = _embedding(*(1.0,) * BIG)
                 threading.Thread(target=future.set_result, args=(answer,)).start()
         return future
+
+    def _run_row(self, request: Request) -> "Future[Result]":
+        (first, *_) = request.prompt_token_ids or ()
+        future: Future[Result] = Future()
+        match WORDS[first] if first < len(WORDS) else None:
+            case "die":
+                self._leave_trace("died")
+                os._exit(9)
+            case "wait" if self._leave_trace("waits") <= NUM_WAITS:
+                self._running.append(future)
+            case _:
+                future.set_result(_embedding(1.0))
+        return future
+
+    def _step(self, future: "Future[Result]", seconds: float) -> None:
+        """Many short steps."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            self.num_steps += 1
+            time.sleep(0.02)
+        future.set_result(_embedding(1.0))
+
+    def _leave_trace(self, what: str) -> int:
+        """Returns how many engines have left it."""
+        (self._folder / f"{what} {os.getpid()}").touch()
+        return len(list(self._folder.glob(f"{what} *")))
+
+
+def _embedding(*values: float) -> Embedding:
+    return Embedding(values, Usage(1, 0, 0))

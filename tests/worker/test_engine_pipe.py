@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from engine import Embedding, EngineConfig, ModelError, Request, RequestTooLong
 from tests.worker import stub_engine
 from worker.engine_messages import Result
-from worker.engine_process import EngineDied, EngineProcess
+from worker.engine_process import EngineDied, EngineProcess, EngineUnavailable
 
 pytestmark = pytest.mark.integration
 
@@ -35,6 +37,20 @@ def engine() -> Iterator[EngineProcess]:
     process = EngineProcess(EngineConfig(model="stub"), stub_engine.main)
     yield process
     process.close()
+
+
+@pytest.fixture
+def engine_of(tmp_path: Path) -> Iterator[Callable[..., EngineProcess]]:
+    """Makes engines whose folder is the test's."""
+    with ExitStack() as stack:
+
+        def make(max_model_len: int | None = None, stall_limit_s: float = 300.0) -> EngineProcess:
+            config = EngineConfig(model=str(tmp_path), max_model_len=max_model_len)
+            engine = EngineProcess(config, stub_engine.main, stall_limit_s)
+            stack.callback(engine.close)
+            return engine
+
+        yield make
 
 
 def _until(condition: Callable[[], bool], within_s: float) -> bool:
@@ -135,16 +151,17 @@ def test_requests_that_are_handed_in_while_the_engine_dies_end_as_died_or_answer
     wait(futures[:100], timeout=10)  # the death has been noticed
     waiting = sum(not future.done() for future in futures)
     assert _running(engine) == waiting, "in the new engine"
+    assert waiting < len(futures)
     assert {type(future.exception()) for future in futures if future.done()} == {EngineDied}
 
 
 def test_closing_fails_what_runs_and_what_comes_later_at_once(engine: EngineProcess) -> None:
     hanging = engine.submit(Request(prompt="hang"))
     engine.close()
-    with pytest.raises(EngineDied):
+    with pytest.raises(EngineUnavailable):
         hanging.result(timeout=1)
     asked_s = time.monotonic()
-    with pytest.raises(EngineDied, match="gone"):
+    with pytest.raises(EngineUnavailable, match="closed"):
         engine.submit(Request(prompt="hang"))
     assert time.monotonic() - asked_s < 1.0
 
@@ -161,6 +178,73 @@ def test_an_engine_that_is_being_restarted_when_the_worker_ends_is_not_left_behi
     assert _until(lambda: bool(restarted()), 5)
     engine.close()
     assert _until(lambda: not restarted(), 2)
+
+
+def test_while_another_engine_loads_requests_are_taken_at_once_and_answered_by_it(
+    engine_of: Callable[..., EngineProcess],
+) -> None:
+    engine = engine_of(max_model_len=1000)
+    hanging = engine.submit(Request(prompt="hang"))
+    _kill(engine)
+    with pytest.raises(EngineDied):
+        hanging.result(timeout=5)
+    asked_s = time.monotonic()
+    waiting = [engine.submit(Request(prompt="running")) for _ in range(20)]
+    assert time.monotonic() - asked_s < 0.5
+    assert not any(future.done() for future in waiting)
+    assert waiting.pop().cancel()
+    done, _ = wait(waiting, timeout=20)
+    assert {future.exception() for future in done} == {None}
+    assert len(done) == 19
+
+
+def test_requests_that_wait_for_an_engine_that_does_not_start_are_no_ones_victims(
+    engine_of: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    engine = engine_of(max_model_len=300)
+    hanging = engine.submit(Request(prompt="hang"))
+    (tmp_path / "weights gone").touch()
+    _kill(engine)
+    with pytest.raises(EngineDied):
+        hanging.result(timeout=5)
+    with pytest.raises(EngineUnavailable, match="the weights are gone"):
+        engine.submit(Request(prompt="running")).result(timeout=10)
+    (tmp_path / "weights gone").unlink()
+
+    def runs() -> bool:
+        try:
+            return _running(engine) == 0
+        except EngineUnavailable:
+            return False
+
+    assert _until(runs, 10), "it is tried until it starts"
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_an_engine_that_is_stuck_is_killed_and_its_successor_answers(
+    engine_of: Callable[..., EngineProcess], is_stopped: bool
+) -> None:
+    engine = engine_of(stall_limit_s=1.0)
+    assert _running(engine) == 0
+    asked_s = time.monotonic()
+    hanging = engine.submit(Request(prompt="hang"))
+    first = engine.pid
+    if is_stopped:  # not even its thread that tells of steps can run
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+    with pytest.raises(EngineDied):
+        hanging.result(timeout=20)
+    assert time.monotonic() - asked_s > 1.0, "it had its time"
+    assert _running(engine) == 0
+    assert engine.pid != first
+
+
+@pytest.mark.parametrize("work", ["steps 2.5", "step 0.5"])
+def test_a_slow_engine_is_left_alone(engine_of: Callable[..., EngineProcess], work: str) -> None:
+    engine = engine_of(stall_limit_s=1.0)
+    first = engine.pid
+    assert isinstance(engine.submit(Request(prompt=work)).result(timeout=20), Embedding)
+    assert engine.pid == first
 
 
 @pytest.mark.parametrize(
