@@ -5,6 +5,7 @@ from jobs.names import check_name
 
 OPEN_PREFIX = "open/"
 JOBS_PREFIX = "jobs/"
+DEAD_PREFIX = "dead/"
 
 
 def open_marker(job_id: str) -> str:
@@ -50,6 +51,15 @@ def part(job_id: str, shard_no: int) -> str:
 
 def damaged_part(job_id: str, shard_no: int) -> str:
     return f"{job_prefix(job_id)}damaged/{shard_no:08}.jsonl"
+
+
+def dead_letters_prefix(job_id: str) -> str:
+    """Not among the job's own, so that all there are can be listed at once."""
+    return f"{DEAD_PREFIX}{check_name(job_id)}/"
+
+
+def dead_letters(job_id: str, shard_no: int) -> str:
+    return f"{dead_letters_prefix(job_id)}{shard_no:08}.json"
 
 
 def results(job_id: str, result_format: ResultFormat) -> str:

@@ -7,6 +7,7 @@ can be repeated without harm. Keys, all below `bydawn:`
     settled:<id>      set     numbers of settled shards
     progress:<id>     hash    shard -> JSON of Counts, of shards that are running
     attempts:<id>     hash    shard -> how often running it broke
+    suspects:<id>     set     shards that were in an engine when it died
     lease:<id>/<n>    string  the worker that runs shard <n> (or "finish"); expires
     stop:<id>         string  "cancelled": somebody asked for the job's end
     worker:<id>       string  JSON of what a live worker tells; expires
@@ -134,6 +135,19 @@ class Ledger:
         """Note that running a shard broke; returns how often it has."""
         return int(self.client.hincrby(_key("attempts", job_id), str(shard_no), 1))
 
+    def suspect(self, job_id: str, shard_no: int) -> None:
+        """Note that an engine died with this shard in it, perhaps for another reason."""
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.sadd(_suspects(job_id), str(shard_no))
+            pipe.expire(_suspects(job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
+            pipe.execute()
+
+    def is_suspect(self, job_id: str, shard_no: int) -> bool:
+        return bool(self.client.sismember(_suspects(job_id), str(shard_no)))
+
+    def clear_suspicion(self, job_id: str, shard_no: int) -> None:
+        self.client.srem(_suspects(job_id), str(shard_no))
+
     def is_complete(self, job_id: str) -> bool:
         """Whether all shards of a job that hasn't ended are settled."""
         progress = self.progress(job_id)
@@ -167,7 +181,7 @@ class Ledger:
     def end(self, job_id: str, state: JobState) -> None:
         """The job has its report: only the sums stay, for a week."""
         kept = [_job(job_id), _settled(job_id)]
-        dropped = [_progress(job_id), _key("attempts", job_id), _key("stop", job_id)]
+        dropped = [_progress(job_id), _key("attempts", job_id), _key("stop", job_id), _suspects(job_id)]
         self._end(keys=kept + dropped, args=[state.value, _ENDED_JOB_LIFE_S])
 
     def forget(self, job_id: str) -> None:
@@ -223,6 +237,10 @@ def _settled(job_id: str) -> str:
 
 def _progress(job_id: str) -> str:
     return _key("progress", job_id)
+
+
+def _suspects(job_id: str) -> str:
+    return _key("suspects", job_id)
 
 
 def _lease(job_id: str, unit: str) -> str:

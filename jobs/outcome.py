@@ -17,7 +17,11 @@ class Status(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a row failed. The last two are ours; cut_short is of the job's limit, the others of the input."""
+    """Why a row failed.
+
+    The last two are ours; cut_short is of the job's limit; poison is of the row and the engine together; the
+    others are of the input.
+    """
 
     EMPTY_TEXT = "empty_text"
     UNDECODABLE = "undecodable"
@@ -30,6 +34,7 @@ class Code(StrEnum):
     CHANGED = "changed"
     BAD_REQUEST = "bad_request"
     CUT_SHORT = "cut_short"
+    POISON = "poison"  # the engine's process died of it
     ENGINE_ERROR = "engine_error"
     INTERNAL_ERROR = "internal_error"
 

@@ -31,7 +31,7 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
         NewerFormatError: a newer version wrote it.
         CorruptObjectError: it can't be read.
     """
-    if (manifest := _read(store, _key(layout.manifest, job_id), Manifest)) is None:
+    if (manifest := read_paper(store, _key(layout.manifest, job_id), Manifest)) is None:
         raise NoSuchJobError(
             f"there is no job {job_id!r} in {store.uri}; `bydawn jobs` lists those there are"
         )
@@ -40,12 +40,12 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
 
 def read_report(store: ObjectStore, job_id: str) -> Report | None:
     """How a job ended, None while it hasn't. Raises NoSuchJobError for what can't be a job's id."""
-    return _read(store, _key(layout.report, job_id), Report)
+    return read_paper(store, _key(layout.report, job_id), Report)
 
 
 def read_served_model(store: ObjectStore, alias: str) -> ServedModel | None:
     """What workers of an alias serve, None if none has ever served it on this store."""
-    return _read(store, layout.model(alias), ServedModel)
+    return read_paper(store, layout.model(alias), ServedModel)
 
 
 def _key(make: Callable[[str], str], job_id: str) -> str:
@@ -57,7 +57,8 @@ def _key(make: Callable[[str], str], job_id: str) -> str:
         ) from error
 
 
-def _read(store: ObjectStore, key: str, paper: type[PaperT]) -> PaperT | None:
+def read_paper(store: ObjectStore, key: str, paper: type[PaperT]) -> PaperT | None:
+    """The paper under a key, None if there is none. Raises NewerFormatError and CorruptObjectError."""
     if (body := store.get(key)) is None:
         return None
     try:

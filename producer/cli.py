@@ -16,6 +16,7 @@ from jobs.papers import NoSuchJobError
 from jobs.readers import InputError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
+from producer.commands.dead import dead
 from producer.commands.look import COMMANDS
 from producer.commands.work import run_app, submit_app
 from producer.commands.worker import worker
@@ -28,7 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(run_app, name="run")
 app.add_typer(submit_app, name="submit")
-for command in (*COMMANDS, worker):
+for command in (*COMMANDS, dead, worker):
     app.command()(command)
 
 

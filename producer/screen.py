@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.dead_letters import DeadLetters
 from jobs.ledger import Ledger
 from jobs.manifest import JobState, Report, ResultFormat
 from jobs.spec import Kind
@@ -124,6 +125,19 @@ def show_jobs(jobs: Iterable[JobOverview]) -> None:
         state = Text(job.state.value, _STATE_STYLES[job.state])
         rows, not_ok = f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}"
         table.add_row(job.job_id, job.kind, state, rows, not_ok, age, _plain(job.source))
+    output_console().print(table)
+
+
+def show_dead_letters(letters: Iterable[DeadLetters]) -> None:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name, width in (("job", 24), ("code", 6), ("died", 16)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column("shard", no_wrap=True, justify="right")
+    table.add_column("row", overflow="fold")
+    for shard in letters:
+        for row in shard.rows:
+            died = f"{row.died_at.astimezone():%Y-%m-%d %H:%M}"
+            table.add_row(shard.job_id, row.code, died, str(shard.shard_no), _plain(row.id))
     output_console().print(table)
 
 

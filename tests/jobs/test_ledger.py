@@ -92,15 +92,28 @@ def test_a_lease_has_one_owner_who_alone_renews_and_releases_it() -> None:
     assert ledger.hold(job.job_id, "0", "you", 15)
 
 
+def test_a_shard_is_a_suspect_until_it_is_cleared_and_never_for_good() -> None:
+    ledger, job = _opened(2)
+    ledger.suspect(job.job_id, 0)
+    ledger.suspect(job.job_id, 0)
+    assert [ledger.is_suspect(job.job_id, shard_no) for shard_no in (0, 1)] == [True, False]
+    (key,) = ledger.client.keys("*suspects*")
+    assert ledger.client.ttl(key) > 0, "a late word about a job that has ended is forgotten too"
+    ledger.clear_suspicion(job.job_id, 0)
+    assert not ledger.is_suspect(job.job_id, 0)
+
+
 def test_an_ended_job_keeps_its_sums_for_a_while_and_nothing_else() -> None:
     ledger, job = _opened(1)
     ledger.settle(job.job_id, 0, Counts(ok=2))
     ledger.stop(job.job_id)
+    ledger.suspect(job.job_id, 0)
     ledger.end(job.job_id, JobState.SUCCEEDED)
     progress = ledger.progress(job.job_id)
     assert progress is not None
     assert progress.state is JobState.SUCCEEDED
     assert not ledger.is_stopped(job.job_id)
+    assert not ledger.is_suspect(job.job_id, 0)
     assert all(ledger.client.ttl(key) > 0 for key in ledger.client.keys("*"))
 
 
