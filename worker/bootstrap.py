@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from engine import EngineConfig
 from engine.tokenizer import Tokenizer
@@ -11,13 +12,14 @@ from jobs.ledger import Ledger
 from jobs.manifest import ServedModel
 from jobs.queues import Send
 from jobs.stores import ObjectStore
-from worker import announce
+from worker import announce, quarantine
 from worker.announce import Announcer
 from worker.engine_process import EngineProcess
 from worker.finish import Finisher
 from worker.leases import Leases
 from worker.model import Model
 from worker.periodic import Periodic
+from worker.quarantine import Quarantine
 from worker.reconcile import Reconciler
 from worker.run_shard import ShardRunner
 from worker.settings import WorkerSettings
@@ -34,7 +36,8 @@ def start_engine(settings: WorkerSettings) -> EngineProcess:
             device=settings.device,
             quantization=settings.quantization,
             max_model_len=settings.max_model_len,
-        )
+        ),
+        stall_limit_s=settings.engine_stall_limit_s,
     )
 
 
@@ -55,6 +58,7 @@ class Worker:
     ledger: Ledger
     announcer: Announcer
     runner: ShardRunner
+    quarantine: Quarantine
     finisher: Finisher
     periodics: tuple[Periodic, ...]
 
@@ -65,6 +69,7 @@ class Worker:
     def close(self) -> None:
         for periodic in self.periodics:
             periodic.close()
+        self.quarantine.close()
         self.announcer.forget()
 
     def run_shard(self, job_id: str, shard_no: int) -> None:
@@ -86,16 +91,19 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
     settler = Settler(store, ledger, dispatcher)
     announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
+    suspects = Quarantine(store, ledger, model, partial(start_engine, settings))
     interval_s = settings.reconcile_interval_s
     reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
     return Worker(
         ledger=ledger,
         announcer=announcer,
-        runner=ShardRunner(store, ledger, leases, settler, model),
+        runner=ShardRunner(store, ledger, leases, settler, model, suspects),
+        quarantine=suspects,
         finisher=Finisher(store, ledger, leases),
         periodics=(
             Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
+            Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
             # Closed last: what still runs must stay ours.
             Periodic("renew_leases", leases.renew_interval_s, leases.renew),
         ),

@@ -8,6 +8,8 @@ from engine import EngineError
 from jobs.outcome import Code
 from jobs.shards import NewerFormatError
 from jobs.stores import StoreUnavailable
+from worker.engine_process import EngineDied, EngineUnavailable
+from worker.quarantine import QuarantineBusy
 
 MAX_ATTEMPTS = 3
 
@@ -16,6 +18,7 @@ class Decision(StrEnum):
     """What happens to a shard that broke."""
 
     GIVE_BACK = "give_back"  # nobody's fault here: the reconciler sends it again, uncounted
+    SUSPECT = "suspect"  # an engine died with it: it is sent again too, and runs in quarantine
     RETRY = "retry"  # counted, and sent again by the reconciler
     FAIL_ROWS = "fail_rows"  # it broke too often: its rows end as failed
 
@@ -24,16 +27,30 @@ class OtherModelError(Exception):
     """The job was promised other weights than this worker has."""
 
 
+# What is away, work for another worker, and the end of an engine that many shards were in.
+_SAY_NOTHING = (
+    redis.RedisError,
+    StoreUnavailable,
+    NewerFormatError,
+    OtherModelError,
+    EngineDied,
+    EngineUnavailable,
+    QuarantineBusy,
+)
+
+
 def decide(error: Exception, attempts: int) -> Decision:
     """`attempts` counts this one, if this kind of error counts."""
+    if isinstance(error, EngineDied):
+        return Decision.SUSPECT
     if not counts_as_attempt(error):
         return Decision.GIVE_BACK
     return Decision.RETRY if attempts < MAX_ATTEMPTS else Decision.FAIL_ROWS
 
 
 def counts_as_attempt(error: Exception) -> bool:
-    """Infrastructure that is away, and work for another worker, say nothing about the shard."""
-    return not isinstance(error, (redis.RedisError, StoreUnavailable, NewerFormatError, OtherModelError))
+    """Whether an error says that something is wrong with the shard."""
+    return not isinstance(error, _SAY_NOTHING)
 
 
 def code_of(error: Exception) -> Code:

@@ -16,10 +16,15 @@ ReadText = Callable[[Row], str]
 Watch = Callable[[Counts], Status | None]
 """Told the counts so far, twice a second; answers how rows that aren't done must end, if the job is over."""
 
+Note = Callable[[Outcome], None]
+"""Told each row's outcome when it has one, so that it isn't lost where the engine breaks under the others."""
+
 _WATCH_INTERVAL_S = 0.5
 
 
-async def run_rows(rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch) -> list[Outcome]:
+async def run_rows(
+    rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch, note: Note = lambda _: None
+) -> list[Outcome]:
     """One outcome per row, in order.
 
     Raises:
@@ -27,7 +32,7 @@ async def run_rows(rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: 
         StoreError: a document couldn't be read because the store is away; likewise.
     """
     prepared = asyncio.create_task(kind.prepare())
-    tasks = [asyncio.create_task(_run_row(row, kind, read_text, prepared)) for row in rows]
+    tasks = [asyncio.create_task(_run_and_note(row, kind, read_text, prepared, note)) for row in rows]
     try:
         stopped = await _watch_until_done(tasks, watch)
     finally:
@@ -57,6 +62,14 @@ def _outcome(task: "asyncio.Task[Outcome]", row: Row, stopped: Status | None) ->
         return task.result()
     assert stopped is not None, "only a stopped job leaves rows undone"
     return Outcome.stopped(row.id, stopped)
+
+
+async def _run_and_note(
+    row: Row, kind: Kind, read_text: ReadText, prepared: "asyncio.Task[None]", note: Note
+) -> Outcome:
+    outcome = await _run_row(row, kind, read_text, prepared)
+    note(outcome)
+    return outcome
 
 
 async def _run_row(row: Row, kind: Kind, read_text: ReadText, prepared: "asyncio.Task[None]") -> Outcome:

@@ -18,6 +18,7 @@ from jobs.stores import ObjectStore
 from worker.kinds import make_kind
 from worker.leases import Leases
 from worker.model import Model
+from worker.quarantine import Quarantine
 from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
 from worker.row_text import row_text
 from worker.rows import run_rows
@@ -30,13 +31,20 @@ class ShardRunner:
     """Runs shards, one call a message, several at once in threads."""
 
     def __init__(
-        self, store: ObjectStore, ledger: Ledger, leases: Leases, settler: Settler, model: Model
+        self,
+        store: ObjectStore,
+        ledger: Ledger,
+        leases: Leases,
+        settler: Settler,
+        model: Model,
+        quarantine: Quarantine,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._leases = leases
         self._settler = settler
         self._model = model
+        self._quarantine = quarantine
 
     def run(self, job_id: str, shard_no: int) -> None:
         """Bring the shard to its end, or leave it to the reconciler. Never raises for a shard's sake."""
@@ -73,9 +81,10 @@ class ShardRunner:
         self._settler.settle(manifest, shard_no, outcomes)
 
     def _run_rows(self, manifest: Manifest, shard_no: int, rows: list[Row]) -> list[Outcome]:
-        kind = make_kind(manifest.spec, self._model)
-        watch = partial(self._watch, manifest, shard_no)
-        return asyncio.run(run_rows(rows, kind, partial(row_text, store=self._store), watch))
+        read_text, watch = partial(row_text, store=self._store), partial(self._watch, manifest, shard_no)
+        if self._ledger.is_suspect(manifest.job_id, shard_no):
+            return self._quarantine.run(manifest, shard_no, rows, read_text, watch)
+        return asyncio.run(run_rows(rows, make_kind(manifest.spec, self._model), read_text, watch))
 
     def _watch(self, manifest: Manifest, shard_no: int, counts: Counts) -> Status | None:
         cancelled = False
@@ -106,6 +115,8 @@ class ShardRunner:
                 "action=%s job=%s shard=%s attempts=%s code=%s error=%s: %s",
                 decision, job_id, shard_no, attempts, reason_for_log(error), type(error).__name__, error,
             )  # fmt: skip
+            if decision is Decision.SUSPECT:
+                self._ledger.suspect(job_id, shard_no)
             if decision is Decision.FAIL_ROWS:
                 self._fail_rows(job_id, shard_no, error)
         except Exception:

@@ -21,6 +21,7 @@ from jobs.spec import GenerateSpec, Spec
 from jobs.stores import MemoryStore, ObjectStore
 from worker.engine_messages import Result
 from worker.model import Model
+from worker.quarantine import ClosableEngine, Quarantine
 
 FINGERPRINT = "f" * 16
 
@@ -95,6 +96,16 @@ def fake_model(answer: Answer, max_model_len: int = 400) -> tuple[Model, FakeEng
     engine = FakeEngine(answer, tokenizer)
     model = Model("tiny", FINGERPRINT, max_model_len, cast("Tokenizer", tokenizer), engine)
     return model, engine
+
+
+class NoQuarantine(Quarantine):
+    """For shards that no engine dies with."""
+
+    def __init__(self, bench: "Bench", model: Model) -> None:
+        super().__init__(bench.store, bench.ledger, model, self._refuse)
+
+    def _refuse(self) -> ClosableEngine:
+        raise AssertionError("no shard is a suspect here")
 
 
 def fake_ledger() -> Ledger:

@@ -10,7 +10,7 @@ from engine import Request
 from jobs import layout
 from jobs.ledger import Ledger
 from jobs.outcome import Counts
-from tests.worker.fakes import Bench, completion, fake_model, make_job, rows
+from tests.worker.fakes import Bench, NoQuarantine, completion, fake_model, make_job, rows
 from worker.engine_messages import Result
 from worker.leases import Leases
 from worker.reconcile import Reconciler
@@ -80,7 +80,8 @@ def test_a_shard_whose_lease_cannot_be_had_is_left_alone(
     model, engine = fake_model(lambda *_: completion("x"))
     settler = Settler(bench.store, ledger, bench.dispatcher())
     server.connected = False
-    ShardRunner(bench.store, ledger, Leases(ledger, "me", 15), settler, model).run(manifest.job_id, 0)
+    leases, quarantine = Leases(ledger, "me", 15), NoQuarantine(bench, model)
+    ShardRunner(bench.store, ledger, leases, settler, model, quarantine).run(manifest.job_id, 0)
     assert engine.prompts == []
     assert not bench.store.exists(layout.part(manifest.job_id, 0))
 
@@ -99,7 +100,8 @@ def test_a_redis_that_goes_away_while_a_shard_runs_costs_none_of_its_results(
 
     model, _ = fake_model(answer)
     settler = Settler(bench.store, ledger, bench.dispatcher())
-    ShardRunner(bench.store, ledger, Leases(ledger, "me", 15), settler, model).run(manifest.job_id, 0)
+    leases, quarantine = Leases(ledger, "me", 15), NoQuarantine(bench, model)
+    ShardRunner(bench.store, ledger, leases, settler, model, quarantine).run(manifest.job_id, 0)
     assert bench.store.exists(layout.part(manifest.job_id, 0))
 
     server.connected = True

@@ -3,11 +3,12 @@
 import pytest
 import redis
 
-from engine import EngineError, OutOfMemory
+from engine import EngineError, ModelError, OutOfMemory
 from jobs.outcome import Code
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError, StoreUnavailable
-from worker.engine_process import EngineDied
+from worker.engine_process import EngineDied, EngineUnavailable
+from worker.quarantine import QuarantineBusy
 from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decide, reason_for_log
 
 
@@ -18,7 +19,10 @@ from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decid
         (StoreUnavailable(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (NewerFormatError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (OtherModelError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
-        (EngineDied(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
+        (EngineUnavailable(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (QuarantineBusy(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (EngineDied(), Decision.SUSPECT, Decision.SUSPECT, None),
+        (ModelError(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (EngineError(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (OutOfMemory(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (StoreError(), Decision.RETRY, Decision.FAIL_ROWS, Code.INTERNAL_ERROR),

@@ -1,0 +1,131 @@
+"""Rows in quarantine, on an engine that dies of some of them with whatever else it has."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import pytest
+
+from engine import EngineError, Request
+from jobs.manifest import Row
+from jobs.outcome import Code, Counts, Outcome, RowError, Status
+from jobs.spec import ClassifySpec, GenerateSpec, Label, Spec
+from tests.worker.fakes import completion, fake_model, rows
+from worker.engine_messages import Result
+from worker.engine_process import EngineDied
+from worker.kinds import make_kind
+from worker.model import Model
+from worker.rows import ReadText, Watch
+from worker.suspect_rows import run_suspect_rows
+
+
+class MortalEngine:
+    """Dies of "poison" with all that runs, and lives again at once.
+
+    "slow" runs until it is cancelled; "once" is answered only after a death.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._running: list[Future[Result]] = []
+        self.prompts: list[str] = []
+        self.num_deaths = 0
+
+    def submit(self, request: Request) -> "Future[Result]":
+        prompt = self._model.tokenizer.decode(request.prompt_token_ids or ())
+        self.prompts.append(prompt)
+        future: Future[Result] = Future()
+        self._running.append(future)
+        if "poison" in prompt:
+            self._die()
+        elif "slow" not in prompt and ("once" not in prompt or self.num_deaths):
+            future.set_result(completion(f"re: {prompt}"))
+        return future
+
+    def _die(self) -> None:
+        self.num_deaths += 1
+        died, self._running = self._running, []
+        for future in died:
+            if not future.done():
+                future.set_exception(EngineDied("died"))
+
+
+def _text(row: Row) -> str:
+    assert row.text is not None
+    if row.text == "empty":
+        raise RowError(Code.EMPTY_TEXT, "no text")
+    return row.text
+
+
+def _run(
+    texts: Sequence[str],
+    watch: Watch = lambda _: None,
+    spec: Spec | None = None,
+    read_text: ReadText = _text,
+) -> tuple[list[Outcome], MortalEngine]:
+    model, _ = fake_model(lambda *_: None)
+    engine = MortalEngine(model)
+    kind = make_kind(spec or GenerateSpec(), replace(model, engine=engine))
+    return asyncio.run(run_suspect_rows(rows(*texts), kind, read_text, watch)), engine
+
+
+def test_only_the_rows_that_kill_end_as_poison_and_the_others_as_they_would_have() -> None:
+    texts = ["a", "poison 1", "empty", *"bcdefgh", "poison 2"]
+    outcomes, engine = _run(texts)
+    assert [outcome.id for outcome in outcomes] == [f"r{n}" for n in range(len(texts))]
+    codes = {1: Code.POISON, 2: Code.EMPTY_TEXT, 10: Code.POISON}
+    assert [outcome.code for outcome in outcomes] == [codes.get(n) for n in range(len(texts))]
+    assert engine.num_deaths <= 12
+    assert sum("poison 1" in prompt for prompt in engine.prompts) <= 6
+
+
+def test_the_message_of_a_poison_row_says_why_and_quotes_nothing() -> None:
+    (outcome,), _ = _run(["poison secret contents"])
+    assert outcome.message is not None
+    assert "twice" in outcome.message
+    assert "secret" not in outcome.message
+
+
+def test_a_job_that_is_cancelled_keeps_what_is_done_and_kills_no_more_engines() -> None:
+    seen: list[Counts] = []
+
+    def watch(counts: Counts) -> Status | None:
+        seen.append(counts)
+        return Status.CANCELLED if counts.ok == 3 else None
+
+    outcomes, engine = _run(["a", "b", "c", "slow", "slow"], watch)
+    assert [outcome.status for outcome in outcomes] == [Status.OK] * 3 + [Status.CANCELLED] * 2
+    assert engine.num_deaths == 0
+    assert seen[0] == Counts()
+
+    outcomes, engine = _run(["poison 1", "poison 2"], lambda _: Status.EXPIRED)
+    assert [outcome.status for outcome in outcomes] == [Status.EXPIRED] * 2
+    assert engine.prompts == []
+
+
+def test_what_finished_before_a_death_is_counted_and_not_run_again() -> None:
+    seen: list[int] = []
+    two_are_done = threading.Event()
+
+    def watch(counts: Counts) -> None:
+        seen.append(counts.rows)
+        if counts.rows == 2:
+            two_are_done.set()
+
+    def read_text(row: Row) -> str:
+        assert row.text != "poison" or two_are_done.wait(10)
+        return _text(row)
+
+    _, engine = _run(["a", "b", "once", "poison"], watch, read_text=read_text)
+    assert [sum(each in prompt for prompt in engine.prompts) for each in ("> a", "> b", "once")] == [1, 1, 2]
+    assert seen == sorted(seen)
+    assert seen[-1] == 3
+
+
+def test_an_engine_that_dies_of_the_jobs_own_instructions_condemns_no_row() -> None:
+    spec = ClassifySpec(labels=(Label(name="poison"), Label(name="b")))
+    with pytest.raises(EngineError) as raised:
+        _run(["a", "b"], spec=spec)
+    assert not isinstance(raised.value, EngineDied), "or it would be a suspect for ever"
