@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 # The number of rows that oneDNN's layout is for; others lose next to nothing.
 TYPICAL_ROWS = 128
-ROWS_STEP = 8
+MANY_ROWS = 128
 FEW_ROWS = 48  # up to this many the 16-bit layout is faster
 
 
@@ -23,6 +23,15 @@ def has_onednn() -> bool:
 def has_fp16() -> bool:
     """Whether this torch and this CPU multiply by 16-bit weights."""
     return "fbgemm" in torch.backends.quantized.supported_engines and torch.cpu._is_avx2_supported()
+
+
+def rows_to_compute(num_rows: int) -> int:
+    """The number of rows that stands for `num_rows`, at least as large.
+
+    oneDNN compiles, and keeps, code for every number of rows that it meets: let it meet few.
+    """
+    step = 8 if num_rows <= MANY_ROWS else 32
+    return num_rows + -num_rows % step
 
 
 class PackedLinear(nn.Module):
@@ -48,8 +57,7 @@ class PackedLinear(nn.Module):
         if self._few_rows is not None and len(flat) <= FEW_ROWS:
             product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(flat, self._few_rows)
         else:
-            # oneDNN compiles, and keeps, code for every number of rows that it meets: let it meet few.
-            padded = pad(flat, (0, 0, 0, -len(flat) % ROWS_STEP))
+            padded = pad(flat, (0, 0, 0, rows_to_compute(len(flat)) - len(flat)))
             product = torch.ops.mkldnn._linear_pointwise(padded, self._many_rows, self._bias, "none", [], "")
             product = product[: len(flat)]
         return product.view(*rows.shape[:-1], -1)

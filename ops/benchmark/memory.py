@@ -15,6 +15,7 @@ FIRST_REQUESTS = 2_000
 IN_FLIGHT = 256
 ALLOWED_GROWTH = 0.05
 VOCABULARY = 256  # of the tiny model: a token for each byte
+KV_CACHE_BYTES = 4 << 20  # full after the first requests, and with it the prefix cache's index
 STATM = Path("/proc/self/statm")
 
 
@@ -39,7 +40,7 @@ class Memory:
 def measure(folder: Path) -> Memory:
     """Serve short requests of every length that there is through one engine with a tiny model."""
     save_tiny_model(folder)
-    with Engine(EngineConfig(model=str(folder), device="cpu", kv_cache_bytes=64 << 20)) as engine:
+    with Engine(EngineConfig(model=str(folder), device="cpu", kv_cache_bytes=KV_CACHE_BYTES)) as engine:
         draw = random.Random(0)  # noqa: S311
         _serve(engine, draw, FIRST_REQUESTS)
         early = _resident_bytes()

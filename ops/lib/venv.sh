@@ -47,6 +47,8 @@ venv_is_sound() {
 
 make_venv() {
   local python
+  # --clear would empty the folder that it points to, which is another checkout's.
+  [ ! -L "$VENV" ] || fail ".venv is a link to a venv that was not made here. Remove the link and run again."
   python=$(find_python)
   say "making .venv with $("$python" --version)"
   "$python" -m venv --clear "$VENV"

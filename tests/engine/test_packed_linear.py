@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.packed_linear import FEW_ROWS, PackedLinear, has_fp16, has_onednn, pack_linears
+from engine.packed_linear import FEW_ROWS, PackedLinear, has_fp16, has_onednn, pack_linears, rows_to_compute
 
 pytestmark = pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN")
 needs_fp16 = pytest.mark.skipif(not has_fp16(), reason="no 16-bit weights on this CPU")
@@ -47,3 +47,10 @@ def test_a_row_has_the_same_product_alone_and_in_company() -> None:
     rows = torch.randn(FEW_ROWS + 100, 48)
     together = products(linear, rows, fp16=True)
     torch.testing.assert_close(products(linear, rows[:1], fp16=True), together[:1], atol=1e-5, rtol=1e-5)
+
+
+def test_few_numbers_of_rows_stand_for_all_and_none_is_cut() -> None:
+    computed = [rows_to_compute(num_rows) for num_rows in range(1, 513)]
+    assert len(set(computed)) <= 28
+    assert all(0 <= more - num_rows < 32 for num_rows, more in enumerate(computed, 1))
+    assert computed[:8] == [8] * 8

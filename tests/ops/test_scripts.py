@@ -197,3 +197,15 @@ def test_a_venv_that_was_copied_from_another_folder_is_made_again(checkout: Path
     )
     bash("ensure_venv worker")
     assert log(checkout).count("python3 made a venv") == 2
+
+
+def test_a_linked_venv_is_left_as_it_is(checkout: Path, bash: Bash) -> None:
+    write_command(checkout / "bin" / "python3", stand_in())
+    others = checkout / "another checkout's venv"
+    others.mkdir()
+    (others / "kept").touch()
+    (checkout / ".venv").symlink_to(others)
+    done = bash("ensure_venv worker")
+    assert done.returncode == 1
+    assert ".venv is a link" in done.stderr
+    assert (others / "kept").exists()
