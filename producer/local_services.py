@@ -50,6 +50,7 @@ def local_worker(state: Path, settings: Settings) -> Iterator[Guarded]:
         "BYDAWN_STORE": settings.store,
         "BYDAWN_MODEL": settings.model,
         "BYDAWN_RECONCILE_INTERVAL_S": "1",
+        "BYDAWN_SPOOL": str(state / "spool"),
     }
     with _guarded([sys.executable, "-P", "-m", "worker"], state / "worker.log", environment) as process:
         yield process

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import redis
@@ -36,6 +36,14 @@ class S3Server:
     access_key_id: str
     secret_access_key: str
     pid: int
+
+    @property
+    def port(self) -> int:
+        return int(self.endpoint_url.rpartition(":")[2])
+
+    def through(self, proxy_port: int) -> "S3Server":
+        """The same server as it is seen behind a proxy."""
+        return replace(self, endpoint_url=f"http://127.0.0.1:{proxy_port}")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,8 +1,12 @@
 """The one place where a worker is wired together."""
 
 import logging
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+
+import redis
 
 from engine import EngineConfig
 from engine.tokenizer import Tokenizer
@@ -12,7 +16,7 @@ from jobs.ledger import Ledger
 from jobs.manifest import ServedModel
 from jobs.queues import Send
 from jobs.stores import ObjectStore
-from worker import announce, quarantine
+from worker import announce, quarantine, settle_spooled
 from worker.announce import Announcer
 from worker.engine_process import EngineProcess
 from worker.finish import Finisher
@@ -24,6 +28,8 @@ from worker.reconcile import Reconciler
 from worker.run_shard import ShardRunner
 from worker.settings import WorkerSettings
 from worker.settle import Settler
+from worker.settle_spooled import SpoolSettler
+from worker.spool import Spool, spool_folder
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +66,7 @@ class Worker:
     runner: ShardRunner
     quarantine: Quarantine
     finisher: Finisher
+    stopping: threading.Event
     periodics: tuple[Periodic, ...]
 
     def start(self) -> None:
@@ -67,6 +74,7 @@ class Worker:
             periodic.start()
 
     def close(self) -> None:
+        self.stopping.set()
         for periodic in self.periodics:
             periodic.close()
         self.quarantine.close()
@@ -76,8 +84,9 @@ class Worker:
         self.runner.run(job_id, shard_no)
         # A finish message may wait long for a free thread. This one is free now; the message, which comes
         # all the same, is for the case that we die here.
-        if self.ledger.is_complete(job_id):
-            self.finish(job_id)
+        with suppress(redis.RedisError):
+            if self.ledger.is_complete(job_id):
+                self.finish(job_id)
 
     def finish(self, job_id: str) -> None:
         try:
@@ -89,7 +98,9 @@ class Worker:
 def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Send, model: Model) -> Worker:
     leases = Leases(ledger, settings.worker_id, settings.lease_life_s)
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
-    settler = Settler(store, ledger, dispatcher)
+    stopping = threading.Event()
+    spool = Spool(spool_folder(settings.spool, store), stopping)
+    settler = Settler(store, ledger, dispatcher, spool)
     announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
     suspects = Quarantine(store, ledger, model, partial(start_engine, settings))
     interval_s = settings.reconcile_interval_s
@@ -100,8 +111,12 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
         runner=ShardRunner(store, ledger, leases, settler, model, suspects),
         quarantine=suspects,
         finisher=Finisher(store, ledger, leases),
+        stopping=stopping,
         periodics=(
             Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
+            Periodic(
+                "settle_spooled", settle_spooled.INTERVAL_S, SpoolSettler(store, spool, settler).settle_all
+            ),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
             Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
             # Closed last: what still runs must stay ours.

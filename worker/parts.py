@@ -22,14 +22,17 @@ def read_part(store: ObjectStore, manifest: Manifest, shard_no: int) -> bytes | 
     if (body := store.get(key)) is None:
         return None
     try:
-        num_rows = len(decode_part(body, manifest.job_id, shard_no))
-        if num_rows != manifest.shard_rows[shard_no]:
-            raise CorruptObjectError(
-                f"the part has {num_rows} rows, its shard {manifest.shard_rows[shard_no]}"
-            )
+        check_part(body, manifest, shard_no)
     except CorruptObjectError as error:
         log.error("action=move_aside job=%s shard=%s error=%s", manifest.job_id, shard_no, error)
         store.put(layout.damaged_part(manifest.job_id, shard_no), body)
         store.delete([key])
         return None
     return body
+
+
+def check_part(body: bytes, manifest: Manifest, shard_no: int) -> None:
+    """Raises CorruptObjectError unless it holds an outcome for each row of this shard."""
+    num_rows = len(decode_part(body, manifest.job_id, shard_no))
+    if num_rows != manifest.shard_rows[shard_no]:
+        raise CorruptObjectError(f"the part has {num_rows} rows, its shard {manifest.shard_rows[shard_no]}")

@@ -3,6 +3,7 @@
 import os
 import socket
 from functools import cached_property
+from pathlib import Path
 from secrets import token_hex
 
 from pydantic import Field
@@ -12,6 +13,11 @@ from jobs.dispatch import WINDOW_SHARDS
 from jobs.names import Name, model_alias
 from jobs.settings import Settings
 from worker import stall
+
+
+def _spool_folder() -> Path:
+    """Of this user, not of this process: the next worker settles what a killed one has left there."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bydawn" / "spool"
 
 
 class WorkerSettings(Settings):
@@ -28,6 +34,7 @@ class WorkerSettings(Settings):
     engine_stall_limit_s: float = Field(
         default=stall.LIMIT_S, gt=0, description="an engine that does nothing for so long is killed"
     )
+    spool: Path = Field(default_factory=_spool_folder, description="for parts while the store is away")
     log_level: str = "WARNING"
 
     @property

@@ -1,6 +1,9 @@
 """Settle: the one way a shard ends. One conditional put of its part, then the ledger, then what follows."""
 
 import logging
+from functools import partial
+
+import redis
 
 from jobs import layout
 from jobs.dispatch import Dispatcher
@@ -8,8 +11,9 @@ from jobs.ledger import Ledger
 from jobs.manifest import Manifest
 from jobs.outcome import Counts, Outcome
 from jobs.shards import encode_part, part_counts
-from jobs.stores import ObjectStore
+from jobs.stores import ObjectStore, StoreUnavailable
 from worker.parts import read_part
+from worker.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -17,18 +21,30 @@ log = logging.getLogger(__name__)
 class Settler:
     """Used by whoever ends a shard: the worker that ran it, or the reconciler that finds its part."""
 
-    def __init__(self, store: ObjectStore, ledger: Ledger, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, store: ObjectStore, ledger: Ledger, dispatcher: Dispatcher, spool: Spool | None = None
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._dispatcher = dispatcher
+        self._spool = spool or Spool()
 
     def settle(self, manifest: Manifest, shard_no: int, outcomes: list[Outcome]) -> None:
-        """Publish a shard's outcomes, unless another worker's are published already: then those count."""
+        """Publish a shard's outcomes, unless another worker's are published already: then those count.
+
+        While the store is away this goes on trying, and the shard stays in this worker's hands.
+
+        Raises:
+            StoreUnavailable: the worker stops before the store is back.
+            NewerFormatError: a newer version has published the part.
+        """
         body = encode_part(manifest.job_id, shard_no, outcomes)
-        if self._store.create(layout.part(manifest.job_id, shard_no), body):
-            self._note(manifest, shard_no, Counts.of(outcomes))
-        elif not self.adopt(manifest, shard_no):
-            self.settle(manifest, shard_no, outcomes)  # what was there was damaged and is out of the way
+        publish = partial(self._publish, manifest, shard_no, body)
+        counts = self._spool.until_stored(manifest.job_id, shard_no, body, publish)
+        try:
+            self._note(manifest, shard_no, counts)
+        except redis.RedisError as error:  # the reconciler tells a ledger that comes back
+            log.warning("action=note_part job=%s shard=%s error=%s", manifest.job_id, shard_no, error)
 
     def adopt(self, manifest: Manifest, shard_no: int) -> bool:
         """Settle a shard by the part that it has in the store; False if it has none that can be read."""
@@ -45,6 +61,18 @@ class Settler:
             is_there = layout.part(manifest.job_id, shard_no) in keys
             if is_there and (counts := self._published(manifest, shard_no)) is not None:
                 self._ledger.settle(manifest.job_id, shard_no, counts)
+
+    def _publish(self, manifest: Manifest, shard_no: int, body: bytes) -> Counts:
+        """What the part adds up to that stands in the store now: ours, or the winner's.
+
+        Raises:
+            StoreUnavailable: worth another try; also where the winner's part can't be read.
+        """
+        if self._store.create(layout.part(manifest.job_id, shard_no), body):
+            return part_counts(body, manifest.job_id, shard_no)
+        if (counts := self._published(manifest, shard_no)) is None:
+            raise StoreUnavailable(f"shard {shard_no} of job {manifest.job_id} has a part that can't be read")
+        return counts
 
     def _published(self, manifest: Manifest, shard_no: int) -> Counts | None:
         if (body := read_part(self._store, manifest, shard_no)) is None:

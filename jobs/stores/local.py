@@ -66,7 +66,8 @@ class LocalStore:
                 try:
                     os.link(draft, path)
                 except FileExistsError:
-                    return False
+                    # A network file system may have lost the answer to a link that it made.
+                    return draft.stat().st_nlink == 2
                 sync_folder(path.parent)
         return True
 

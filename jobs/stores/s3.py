@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -18,6 +19,7 @@ from jobs.stores.s3_client import S3Access, clear_errors, http_status, num_retri
 from jobs.stores.s3_stream import open_s3
 
 CONFLICT_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+PUT_ID = "put-id"  # in an object's metadata: which call wrote it
 MAX_DELETED_AT_ONCE = 1000  # S3's limit
 # In the caller's thread: `chunks` may hold what belongs to it, such as a database connection.
 TRANSFER = TransferConfig(use_threads=False, multipart_threshold=16 << 20, multipart_chunksize=16 << 20)
@@ -108,20 +110,33 @@ class S3Store:
 
     def _create(self, key: str, body: bytes) -> bool:
         was_retried = False
+        put_id = uuid4().hex
         for pause_s in CONFLICT_PAUSES_S:
             try:
-                self._client.put_object(**self._address(key), Body=body, IfNoneMatch="*")
+                self._client.put_object(
+                    **self._address(key), Body=body, IfNoneMatch="*", Metadata={PUT_ID: put_id}
+                )
             except ClientError as error:
                 was_retried |= num_retries(error) > 0
                 if http_status(error) == 412:
                     # The retry of a write whose answer was lost meets its own object.
-                    return was_retried and self.get(key) == body
+                    return was_retried and self._is_of_put(key, put_id)
                 if http_status(error) != 409:
                     raise
                 time.sleep(random.uniform(0, pause_s))  # noqa: S311 - spreads retries, guards nothing
             else:
                 return True
         raise StoreUnavailable(f"{self._name(key)}: too many writers at once; try again later")
+
+    def _is_of_put(self, key: str, put_id: str) -> bool:
+        """By its id, not by its bytes: two workers may well have written the same."""
+        try:
+            answer = self._client.head_object(**self._address(key))
+        except ClientError as error:
+            if http_status(error) == 404:  # whoever wrote it has removed it since
+                return False
+            raise
+        return answer["Metadata"].get(PUT_ID) == put_id
 
     def _keys(self, full_prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(

@@ -7,14 +7,30 @@ import pytest
 from jobs import layout
 from jobs.outcome import Code, Outcome, Usage
 from jobs.shards import decode_part, encode_part
+from jobs.stores import MemoryStore, StoreUnavailable
 from tests.worker.fakes import Bench, make_job, rows
 from worker.settle import Settler
+from worker.spool import Spool
 
 JOB = "20260101t000000-00000001"
 
 
 def _ok(*ids: str, by: str = "me") -> list[Outcome]:
     return [Outcome.ok(row_id, {"text": by}, Usage(prompt_tokens=2, output_tokens=1)) for row_id in ids]
+
+
+class _UnreadableWinner(MemoryStore):
+    """Another worker's part is there, and can't be read for the first few times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals_left = 3
+
+    def get(self, key: str) -> bytes | None:
+        if key.startswith(layout.parts_prefix(JOB)) and self.refusals_left:
+            self.refusals_left -= 1
+            raise StoreUnavailable("away")
+        return super().get(key)
 
 
 @pytest.fixture
@@ -49,6 +65,20 @@ def test_the_loser_of_a_race_adopts_the_winners_part(bench: Bench, settler: Sett
     progress = bench.ledger.progress(manifest.job_id)
     assert progress is not None
     assert (progress.counts.ok, progress.counts.failed) == (2, 0)
+
+
+def test_a_winners_part_that_cannot_be_read_for_now_is_adopted_when_it_can() -> None:
+    store = _UnreadableWinner()
+    bench = Bench(store=store)
+    manifest = make_job(store, [rows("a")])
+    bench.ledger.open(manifest)
+    store.create(layout.part(JOB, 0), encode_part(JOB, 0, _ok("r0", by="winner")))
+    settler = Settler(store, bench.ledger, bench.dispatcher(), Spool(first_pause_s=0.001))
+    settler.settle(manifest, 0, [Outcome.failed("r0", Code.ENGINE_ERROR, "loser")])
+    assert store.refusals_left == 0
+    progress = bench.ledger.progress(JOB)
+    assert progress is not None
+    assert (progress.counts.ok, progress.counts.failed) == (1, 0)
 
 
 def test_sixteen_workers_that_settle_one_shard_leave_one_part_and_one_count(

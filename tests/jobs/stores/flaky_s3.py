@@ -26,6 +26,7 @@ class FlakyS3:
 
     port: int
     objects: dict[str, bytes] = field(default_factory=dict)
+    put_ids: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     honours_conditions: bool = True
 
@@ -66,9 +67,14 @@ class _Handler(BaseHTTPRequestHandler):
         is_refused = flaky.honours_conditions and self.headers["If-None-Match"] and self.path in flaky.objects
         if not is_refused:
             flaky.objects[self.path] = body
+            flaky.put_ids[self.path] = self.headers["x-amz-meta-put-id"] or ""
         if fault is Fault.LOSE_ANSWER:
             return None
         return self._answer(412 if is_refused else 200, b"")
+
+    def do_HEAD(self) -> None:
+        put_id = self.server.flaky.put_ids.get(self.path, "")
+        self._answer(200 if self.path in self.server.flaky.objects else 404, b"", put_id=put_id)
 
     def do_GET(self) -> None:
         fault = self._next_fault()
@@ -93,10 +99,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _next_fault(self) -> Fault | None:
         return self.server.flaky.faults.pop(0) if self.server.flaky.faults else None
 
-    def _answer(self, status: int, body: bytes, said_bytes: int | None = None, etag: str = '""') -> None:
+    def _answer(
+        self, status: int, body: bytes, said_bytes: int | None = None, etag: str = '""', put_id: str = ""
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) if said_bytes is None else said_bytes))
         self.send_header("ETag", etag)
+        self.send_header("x-amz-meta-put-id", put_id)
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)

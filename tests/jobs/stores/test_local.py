@@ -1,5 +1,6 @@
 """What only a folder can get wrong."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -75,3 +76,19 @@ def test_a_folder_sorts_as_s3_sorts_it(tmp_path: Path) -> None:
     for key in ("a/b", "a.txt", "a-1", "a0"):
         store.put(key, b"")
     assert list(store.list("")) == ["a-1", "a.txt", "a/b", "a0"]
+
+
+def test_a_link_whose_answer_the_file_system_lost_counts_as_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def link_and_lose_the_answer(source: Path, target: Path) -> None:
+        link(source, target)
+        raise FileExistsError(errno.EEXIST, "exists")
+
+    store = LocalStore(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", link_and_lose_the_answer)
+        assert store.create("part", b"mine")
+    assert not store.create("part", b"mine")

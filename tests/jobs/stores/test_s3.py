@@ -6,6 +6,7 @@ import pytest
 
 from jobs.stores import ObjectChanged, ObjectStore, StoreError, StoreUnavailable, open_store
 from tests.jobs.stores.flaky_s3 import Fault, FlakyS3, flaky_s3
+from tests.proxy import tcp_proxy
 from tests.servers import BUCKET, S3Server, free_ports
 
 
@@ -25,6 +26,11 @@ class TestCreate:
         flaky.faults = [Fault.LOSE_ANSWER]
         assert not flaky.store().create("part", b"mine")
         assert flaky.objects["/bucket/part"] == b"theirs"
+
+    def test_a_retried_create_that_meets_the_same_body_of_another_is_not_ours(self, flaky: FlakyS3) -> None:
+        flaky.objects["/bucket/part"] = b"mine"
+        flaky.faults = [Fault.LOSE_ANSWER]
+        assert not flaky.store().create("part", b"mine")
 
     def test_a_conflict_is_tried_again(self, flaky: FlakyS3) -> None:
         flaky.faults = [Fault.CONFLICT, Fault.CONFLICT]
@@ -90,6 +96,19 @@ class TestProbe:
 
 @pytest.mark.integration
 class TestRealServer:
+    def test_a_create_whose_answer_was_lost_is_ours_and_another_ones_is_not(
+        self, s3_endpoint: S3Server
+    ) -> None:
+        with tcp_proxy(s3_endpoint.port) as proxy:
+            store = s3_endpoint.through(proxy.port).store("lost-answers")
+            proxy.lose_next_answer()
+            assert store.create("part", b"mine")
+            assert proxy.num_lost == 1
+            proxy.lose_next_answer()
+            assert not store.create("part", b"mine")
+            assert proxy.num_lost == 2
+        assert s3_endpoint.store("lost-answers").get("part") == b"mine"
+
     def test_an_upload_in_several_parts_is_whole(self, s3_endpoint: S3Server) -> None:
         store = s3_endpoint.store("multipart")
         chunk = bytes(range(256)) * 4096
