@@ -1,4 +1,4 @@
-"""A process that dies after its n-th step, where a step is one call of the store, of the ledger or of the queue."""
+"""A process that dies after its n-th step; a step is one call of the store, the ledger or the queue."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast

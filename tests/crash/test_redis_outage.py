@@ -1,4 +1,4 @@
-"""Redis killed between a part's put and the ledger's note of it, and restarted empty: the part counts, once."""
+"""Redis killed between a part and the ledger's note of it, and restarted empty: the part counts, once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -81,7 +81,7 @@ class World:
             self.ledger.client.delete(key)
 
     def live(self, dies_after: int) -> bool:
-        """One worker's life: it works and reconciles until the job is closed; whether it lived to see that."""
+        """One worker's life, until the job is closed; False if it died before that."""
         steps = Steps(dies_after)
         store, ledger, send = steps.of(self.store), steps.of(self.ledger), steps.step(self.send)
         model, _ = fake_model(_answer)

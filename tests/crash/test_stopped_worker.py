@@ -12,7 +12,7 @@ from jobs import layout
 from jobs.manifest import JobState, Manifest
 from jobs.papers import read_report
 from jobs.shards import decode_part
-from tests.worker.fakes import Bench, completion, fake_model, make_job, rows
+from tests.worker.fakes import Answer, Bench, completion, fake_model, make_job, rows
 from worker.engine_messages import Result
 from worker.finish import Finisher
 from worker.leases import Leases
@@ -74,8 +74,8 @@ class Pair:
             self.manifest.job_id
         )
 
-    def _runner(self, name: str, answer: "object") -> ShardRunner:
-        model, _ = fake_model(answer)  # type: ignore[arg-type]
+    def _runner(self, name: str, answer: Answer) -> ShardRunner:
+        model, _ = fake_model(answer)
         leases = Leases(self.bench.ledger, name, 15)
         return ShardRunner(self.bench.store, self.bench.ledger, leases, self.settler, model)
 
@@ -112,7 +112,9 @@ def test_continued_before_its_successor_settles_its_own_part_stands(pair: Pair) 
     leases = Leases(pair.bench.ledger, "second", 15)
     assert leases.take(pair.manifest.job_id, "0")
     pair.continue_first(ran)
-    assert pair.bench.ledger.held(pair.manifest.job_id, ["0"]), "the successor's lease is not the first's to give up"
+    assert pair.bench.ledger.held(pair.manifest.job_id, ["0"]), (
+        "the successor's lease is not the first's to give up"
+    )
     leases.release(pair.manifest.job_id, "0")
     ShardRunner(pair.bench.store, pair.bench.ledger, leases, pair.settler, model).run(pair.manifest.job_id, 0)
     assert pair.texts() == ["of the first"] * 2

@@ -1,4 +1,4 @@
-"""The S3 server out of reach when a part is due: the shard stays taken, or its part is found by the next worker."""
+"""The S3 server out of reach when a part is due: the part waits, and the shard is not run again."""
 
 import multiprocessing
 import threading
