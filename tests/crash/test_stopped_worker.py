@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,11 +14,10 @@ from jobs.manifest import JobState, Manifest
 from jobs.papers import read_report
 from jobs.shards import decode_part
 from tests.worker.fakes import Answer, Bench, completion, fake_model, make_job, rows
+from worker import bootstrap
 from worker.engine_messages import Result
-from worker.finish import Finisher
-from worker.leases import Leases
 from worker.reconcile import Reconciler
-from worker.run_shard import ShardRunner
+from worker.settings import WorkerSettings
 from worker.settle import Settler
 
 LIMIT_S = 10.0
@@ -26,7 +26,7 @@ LIMIT_S = 10.0
 class Pair:
     """Two workers over one store and one ledger; the first is stopped in the middle of its shard."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, spool: Path) -> None:
         self.bench = Bench()
         self.manifest: Manifest = make_job(self.bench.store, [rows("a", "b")])
         self.bench.dispatcher().start(self.manifest)
@@ -35,6 +35,7 @@ class Pair:
         self._is_running = threading.Event()
         self._goes_on = threading.Event()
         self._pool = pool
+        self._spool = spool
 
     def start_first_and_stop_it(self) -> "Future[None]":
         def answer(_prompt: str, _request: Request) -> Result:
@@ -42,7 +43,7 @@ class Pair:
             assert self._goes_on.wait(LIMIT_S)
             return completion("of the first")
 
-        ran = self._pool.submit(self._runner("first", answer).run, self.manifest.job_id, 0)
+        ran = self._pool.submit(self.worker("first", answer).run_shard, self.manifest.job_id, 0)
         assert self._is_running.wait(LIMIT_S)
         return ran
 
@@ -58,8 +59,7 @@ class Pair:
         reconciler.reconcile_all()
         reconciler.reconcile_all()
         assert self.bench.outbox.take() == [f"{self.manifest.job_id}/0"]
-        runner = self._runner("second", lambda *_: completion("of the second"))
-        runner.run(self.manifest.job_id, 0)
+        self.worker("second", lambda *_: completion("of the second")).run_shard(self.manifest.job_id, 0)
 
     def continue_first(self, ran: "Future[None]") -> None:
         self._goes_on.set()
@@ -69,31 +69,25 @@ class Pair:
         body = self.bench.store.get(layout.part(self.manifest.job_id, 0)) or b""
         return [(each.result or {})["text"] for each in decode_part(body, self.manifest.job_id, 0)]
 
-    def finish(self) -> None:
-        Finisher(self.bench.store, self.bench.ledger, Leases(self.bench.ledger, "first", 15)).finish(
-            self.manifest.job_id
-        )
-
-    def _runner(self, name: str, answer: Answer) -> ShardRunner:
+    def worker(self, name: str, answer: Answer) -> bootstrap.Worker:
         model, _ = fake_model(answer)
-        leases = Leases(self.bench.ledger, name, 15)
-        return ShardRunner(self.bench.store, self.bench.ledger, leases, self.settler, model)
+        settings = WorkerSettings(spool=self._spool / name)
+        return bootstrap.build(settings, self.bench.store, self.bench.ledger, self.bench.outbox.send, model)
+
+    def check_end(self) -> None:
+        """Everybody counts two rows of one part."""
+        report = read_report(self.bench.store, self.manifest.job_id)
+        progress = self.bench.ledger.progress(self.manifest.job_id)
+        assert report is not None
+        assert progress is not None
+        assert report.counts == progress.counts
+        assert (report.state, report.counts.ok, progress.settled_shards) == (JobState.SUCCEEDED, 2, 1)
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
+def pair(tmp_path: Path) -> Iterator[Pair]:
     with ThreadPoolExecutor(1) as pool:
-        yield Pair(pool)
-
-
-def _check_end(pair: Pair) -> None:
-    pair.finish()
-    report = read_report(pair.bench.store, pair.manifest.job_id)
-    progress = pair.bench.ledger.progress(pair.manifest.job_id)
-    assert report is not None
-    assert progress is not None
-    assert report.counts == progress.counts
-    assert (report.state, report.counts.ok, progress.settled_shards) == (JobState.SUCCEEDED, 2, 1)
+        yield Pair(pool, tmp_path)
 
 
 def test_continued_after_its_successor_has_settled_it_adopts_that_part(pair: Pair) -> None:
@@ -102,20 +96,19 @@ def test_continued_after_its_successor_has_settled_it_adopts_that_part(pair: Pai
     pair.run_second()
     pair.continue_first(ran)
     assert pair.texts() == ["of the second"] * 2
-    _check_end(pair)
+    pair.check_end()
 
 
 def test_continued_before_its_successor_settles_its_own_part_stands(pair: Pair) -> None:
     ran = pair.start_first_and_stop_it()
     pair.outlast_its_lease()
-    model, _ = fake_model(lambda *_: completion("of the second"))
-    leases = Leases(pair.bench.ledger, "second", 15)
-    assert leases.take(pair.manifest.job_id, "0")
-    pair.continue_first(ran)
-    assert pair.bench.ledger.held(pair.manifest.job_id, ["0"]), (
-        "the successor's lease is not the first's to give up"
-    )
-    leases.release(pair.manifest.job_id, "0")
-    ShardRunner(pair.bench.store, pair.bench.ledger, leases, pair.settler, model).run(pair.manifest.job_id, 0)
+
+    def answer(_prompt: str, _request: Request) -> Result:
+        if not ran.done():
+            pair.continue_first(ran)
+            assert pair.bench.ledger.held(pair.manifest.job_id, ["0"]), "not the first's to give up any more"
+        return completion("of the second")
+
+    pair.worker("second", answer).run_shard(pair.manifest.job_id, 0)
     assert pair.texts() == ["of the first"] * 2
-    _check_end(pair)
+    pair.check_end()

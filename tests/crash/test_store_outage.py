@@ -4,7 +4,7 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from engine import Request
 from jobs import layout
 from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
-from jobs.manifest import Manifest
+from jobs.manifest import JobState, Manifest
 from jobs.outcome import Outcome, Usage
 from jobs.shards import decode_part
 from jobs.stores import ObjectStore
@@ -25,11 +25,10 @@ from tests.integration.commands import wait_until
 from tests.proxy import TcpProxy, tcp_proxy
 from tests.servers import S3Server
 from tests.worker.fakes import Outbox, completion, fake_ledger, fake_model, make_job, rows
+from worker import bootstrap
 from worker.engine_messages import Result
-from worker.leases import Leases
-from worker.periodic import Periodic
 from worker.reconcile import Reconciler
-from worker.run_shard import ShardRunner
+from worker.settings import WorkerSettings
 from worker.settle import Settler
 from worker.settle_spooled import SpoolSettler
 from worker.spool import Spool, spool_folder
@@ -62,16 +61,6 @@ def _part(store: ObjectStore, manifest: Manifest) -> list[Outcome]:
     return decode_part(store.get(layout.part(manifest.job_id, 0)) or b"", manifest.job_id, 0)
 
 
-@contextmanager
-def _renewed(leases: Leases) -> Iterator[None]:
-    renewals = Periodic("renew_leases", leases.renew_interval_s, leases.renew)
-    renewals.start()
-    try:
-        yield
-    finally:
-        renewals.close()
-
-
 def test_an_outage_longer_than_a_lease_costs_no_row_and_no_second_run(
     s3_endpoint: S3Server, proxy: TcpProxy, prefix: str, ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -87,14 +76,12 @@ def test_an_outage_longer_than_a_lease_costs_no_row_and_no_second_run(
         return completion("fine")
 
     model, engine = fake_model(answer)
-    leases = Leases(ledger, "me", LEASE_LIFE_S)
-    spool = Spool(spool_folder(tmp_path, behind_proxy), max_pause_s=0.2)
-    runner = ShardRunner(
-        behind_proxy, ledger, leases, Settler(behind_proxy, ledger, dispatcher, spool), model
-    )
+    settings = WorkerSettings(spool=tmp_path, lease_life_s=LEASE_LIFE_S)
+    worker = bootstrap.build(settings, behind_proxy, ledger, outbox.send, model)
     reconciler = Reconciler(direct, ledger, dispatcher, Settler(direct, ledger, dispatcher), "you", 5)
-    with _renewed(leases), ThreadPoolExecutor(1) as pool:
-        ran = pool.submit(runner.run, manifest.job_id, 0)
+    worker.start()
+    with closing(worker), ThreadPoolExecutor(1) as pool:
+        ran = pool.submit(worker.run_shard, manifest.job_id, 0)
         wait_until(lambda: list(tmp_path.rglob("*.jsonl")), LIMIT_S, "the part on local disk")
         # Nothing happens that could be waited for: this is the time in which nothing may.
         assert not threading.Event().wait(LEASE_LIFE_S * 1.5)
@@ -104,7 +91,7 @@ def test_an_outage_longer_than_a_lease_costs_no_row_and_no_second_run(
         proxy.heal()
         ran.result(LIMIT_S)
     assert len(_part(direct, manifest)) == len(engine.prompts) == 2
-    assert outbox.take() == [f"{manifest.job_id}/finish"]
+    assert direct.exists(layout.end_marker(manifest.job_id, JobState.SUCCEEDED))
     assert not list(tmp_path.rglob("*.jsonl"))
 
 

@@ -16,15 +16,16 @@ from jobs.outcome import Outcome, Usage
 from jobs.shards import decode_part, encode_part
 from jobs.stores import LocalStore, MemoryStore, ObjectStore, StoreUnavailable
 from tests.worker.away_store import AwayStore
-from tests.worker.fakes import Bench, completion, fake_model, make_job, rows
+from tests.worker.fakes import Bench, FakeEngine, completion, fake_model, make_job, rows
+from worker import bootstrap
 from worker.engine_messages import Result
-from worker.leases import Leases
-from worker.run_shard import ShardRunner
+from worker.settings import WorkerSettings
 from worker.settle import Settler
 from worker.settle_spooled import SpoolSettler
 from worker.spool import Spool, SpooledPart, spool_folder
 
 LIMIT_S = 10.0
+FINE_USAGE = {"prompt_tokens": 3, "cached_tokens": 1, "output_tokens": 1}
 
 
 class FullDisk(LocalStore):
@@ -54,6 +55,17 @@ class Machine:
 
     def settler(self, disk: ObjectStore) -> Settler:
         return Settler(self.store, self.bench.ledger, self.bench.dispatcher(), self.spool(disk))
+
+    def worker(self, spool_root: Path) -> tuple[bootstrap.Worker, FakeEngine]:
+        """A whole one, from which the store goes away as soon as its engine is asked."""
+
+        def answer(_prompt: str, _request: Request) -> Result:
+            self.store.is_away = True
+            return completion("fine")
+
+        model, engine = fake_model(answer)
+        settings, send = WorkerSettings(spool=spool_root), self.bench.outbox.send
+        return bootstrap.build(settings, self.store, self.bench.ledger, send, model), engine
 
     def part(self) -> list[Outcome]:
         body = self.store.get(layout.part(self.manifest.job_id, 0)) or b""
@@ -87,6 +99,10 @@ def _outcomes(by: str = "me") -> list[Outcome]:
     return [Outcome.ok(row_id, {"text": by}, Usage()) for row_id in ("r0", "r1")]
 
 
+def _fine(row_id: str) -> Outcome:
+    return Outcome.ok(row_id, {"text": "fine", "finish_reason": "stop"}, Usage(**FINE_USAGE))
+
+
 def _spooled(manifest: Manifest) -> str:
     return SpooledPart(manifest.job_id, 0).key
 
@@ -106,26 +122,18 @@ def test_a_part_waits_on_disk_while_the_store_is_away_and_leaves_it_when_stored(
 
 
 def test_a_shard_whose_part_waits_is_still_its_workers_and_is_not_run_again(
-    machine: Machine, disk: LocalStore
+    machine: Machine, tmp_path: Path
 ) -> None:
-    def answer(_prompt: str, _request: Request) -> Result:
-        machine.store.is_away = True
-        return completion("fine")
-
-    model, engine = fake_model(answer)
     ledger, job_id = machine.bench.ledger, machine.manifest.job_id
-    mine, yours = Leases(ledger, "me", 15), Leases(ledger, "you", 15)
-    runner = ShardRunner(machine.store, ledger, mine, machine.settler(disk), model)
-    ran = machine.pool.submit(runner.run, job_id, 0)
-    machine.store.wait_for_refusals(3)
-    mine.renew()
-    assert mine.num_held == 1
-    assert not yours.take(job_id, "0")
+    worker, engine = machine.worker(tmp_path)
+    ran = machine.pool.submit(worker.run_shard, job_id, 0)
+    machine.store.wait_for_refusals(2)
+    assert not ledger.hold(job_id, "0", "another worker", 15)
     machine.store.is_away = False
     ran.result(LIMIT_S)
-    assert [outcome.result for outcome in machine.part()] == [{"text": "fine", "finish_reason": "stop"}] * 2
+    assert machine.part() == [_fine("r0"), _fine("r1")]
     assert len(engine.prompts) == 2
-    assert yours.take(job_id, "0")
+    assert ledger.hold(job_id, "0", "another worker", 15)
 
 
 @pytest.mark.parametrize("make_disk", [FullDisk, lambda folder: LocalStore(folder / "a-file" / "spool")])
@@ -144,25 +152,20 @@ def test_a_disk_that_is_full_or_cannot_be_used_keeps_the_part_in_memory(
 
 
 def test_a_worker_that_stops_gives_the_shard_back_uncounted_and_leaves_its_part_to_the_next(
-    machine: Machine, disk: LocalStore
+    machine: Machine, tmp_path: Path
 ) -> None:
-    def answer(_prompt: str, _request: Request) -> Result:
-        machine.store.is_away = True
-        return completion("fine")
-
-    model, _ = fake_model(answer)
     ledger, job_id = machine.bench.ledger, machine.manifest.job_id
-    leases = Leases(ledger, "me", 15)
-    runner = ShardRunner(machine.store, ledger, leases, machine.settler(disk), model)
-    ran = machine.pool.submit(runner.run, job_id, 0)
+    worker, _ = machine.worker(tmp_path)
+    ran = machine.pool.submit(worker.run_shard, job_id, 0)
     machine.store.wait_for_refusals(1)
-    machine.stopping.set()
+    worker.stopping.set()
     ran.result(LIMIT_S)
     assert not ledger.held(job_id, ["0"])
     assert ledger.count_attempt(job_id, 0) == 1, "this one is the first"
     machine.store.is_away = False
+    disk = spool_folder(tmp_path, machine.store)
     machine.settle_left_behind(disk)
-    assert [outcome.result for outcome in machine.part()] == [{"text": "fine", "finish_reason": "stop"}] * 2
+    assert machine.part() == [_fine("r0"), _fine("r1")]
     assert ledger.settled(job_id) == {0}
     assert list(disk.list("")) == []
 
