@@ -51,7 +51,7 @@ def ledger(port: int) -> Iterator[Ledger]:
 
 
 def test_a_part_that_redis_never_heard_of_is_counted_once_and_not_run_again(
-    port: int, ledger: Ledger, tmp_path: Path
+    port: int, ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox = Outbox()
     with ExitStack() as first_life:
@@ -65,6 +65,9 @@ def test_a_part_that_redis_never_heard_of_is_counted_once_and_not_run_again(
         worker = bootstrap.build(settings, store, ledger, outbox.send, model)
         worker.run_shard(manifest.job_id, 0)
     assert store.exists(layout.part(manifest.job_id, 0))
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], (
+        "it is nobody's fault here"
+    )
     with pytest.raises(redis.ConnectionError):
         ledger.client.ping()
 

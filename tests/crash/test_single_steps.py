@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine import Request, RequestTooLong
 from jobs import layout, queues
-from jobs.manifest import JobState, Manifest, Priority
+from jobs.manifest import JobState, Manifest
 from jobs.outcome import Counts
 from jobs.papers import read_report
 from jobs.queues import Message
@@ -58,6 +58,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.store = WatchfulStore()
         self.ledger = fake_ledger()
+        self._queues = queues.queue_names("tiny")
         self.settings = WorkerSettings(spool=folder, alias="tiny")
         self.manifest: Manifest = make_job(
             self.store, [rows("a", "b"), rows("too long", start=2), rows("c", "d", start=3)]
@@ -79,6 +80,9 @@ class World:
         held = self.ledger.client.keys("bydawn:lease:*"), self.ledger.client.keys("bydawn:reconciler")
         for key in (key for keys in held for key in cast("list[str]", keys)):
             self.ledger.client.delete(key)
+
+    def lose_messages(self) -> None:
+        self.ledger.client.delete(*self._queues)
 
     def live(self, dies_after: int) -> bool:
         """One worker's life, until the job is closed; False if it died before that."""
@@ -125,8 +129,7 @@ class World:
 
     def _work(self, worker: bootstrap.Worker) -> None:
         """Everything that is queued; a message that is taken is gone, whatever becomes of the worker."""
-        names = [queues.queue_name("tiny", priority) for priority in Priority]
-        while raw := next(filter(None, map(self.ledger.client.rpop, names)), None):
+        while raw := next(filter(None, map(self.ledger.client.rpop, self._queues)), None):
             arguments = json.loads(cast("str", raw))["kwargs"]
             if "shard_no" in arguments:
                 worker.run_shard(arguments["job_id"], arguments["shard_no"])
@@ -142,18 +145,23 @@ def _ids(store: MemoryStore, key: str) -> list[str]:
     return [json.loads(line)["id"] for line in (store.get(key) or b"").splitlines()]
 
 
-def test_a_death_after_any_single_step_is_made_good_by_the_next_worker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loses_messages", [False, True])
+def test_a_death_after_any_single_step_is_made_good_by_the_next_worker(
+    tmp_path: Path, loses_messages: bool
+) -> None:
     for step in count(1):
         world = World(tmp_path / str(step))
         if world.live(dies_after=step):
             world.check_end()
             break
+        if loses_messages:
+            world.lose_messages()
         assert world.live(dies_after=10_000), f"the next worker after a death at step {step}"
         world.check_end()
     assert step > 30, "a job takes a good many steps"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=5), is_wiped=st.booleans())
 def test_any_number_of_deaths_and_a_wiped_redis_are_made_good(
     tmp_path: Path, deaths: list[int], is_wiped: bool
