@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine import Request, RequestTooLong
 from jobs import layout, queues
+from jobs.dispatch import Dispatcher
 from jobs.manifest import JobState, Manifest
 from jobs.outcome import Counts
 from jobs.papers import read_report
@@ -90,7 +91,7 @@ class World:
         store, ledger, send = steps.of(self.store), steps.of(self.ledger), steps.step(self.send)
         model, _ = fake_model(_answer)
         worker = bootstrap.build(self.settings, store, ledger, send, model)
-        dispatcher = bootstrap.Dispatcher(ledger, send, 2)
+        dispatcher = Dispatcher(ledger, send, 2)
         settler = Settler(store, ledger, dispatcher)
         reconciler = Reconciler(store, ledger, dispatcher, settler, "me", interval_s=5)
         self.let_leases_lapse()
@@ -124,7 +125,7 @@ class World:
 
     def _first_messages(self) -> "list[Message]":
         sent: list[Message] = []
-        bootstrap.Dispatcher(self.ledger, sent.append, 2).start(self.manifest)
+        Dispatcher(self.ledger, sent.append, 2).start(self.manifest)
         return sent
 
     def _work(self, worker: bootstrap.Worker) -> None:
