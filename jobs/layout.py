@@ -36,9 +36,13 @@ def shard(job_id: str, shard_no: int) -> str:
     return f"{job_prefix(job_id)}shards/{shard_no:08}.jsonl"
 
 
+def sources_prefix(job_id: str) -> str:
+    return f"{job_prefix(job_id)}sources/"
+
+
 def source(job_id: str, row_no: int) -> str:
     """A local document's copy; numbered, because its own name is the user's and may be anything."""
-    return f"{job_prefix(job_id)}sources/{row_no:08}"
+    return f"{sources_prefix(job_id)}{row_no:08}"
 
 
 def parts_prefix(job_id: str) -> str:

@@ -32,6 +32,7 @@ class Code(StrEnum):
     UNSUPPORTED = "unsupported"
     MISSING = "missing"
     CHANGED = "changed"
+    FORBIDDEN = "forbidden"
     BAD_REQUEST = "bad_request"
     CUT_SHORT = "cut_short"
     POISON = "poison"  # the engine's process died of it

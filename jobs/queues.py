@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import redis
 
+from jobs.broker import Broker
 from jobs.manifest import FORMAT, Priority
 from jobs.names import check_name
 
@@ -85,22 +86,21 @@ def _task_id(raw: str | bytes) -> str | None:
         return None
 
 
-def celery_options(broker_url: str) -> dict[str, Any]:
+def celery_options(broker: Broker) -> dict[str, Any]:
     """The settings that producers and workers must share."""
     return {
-        "broker_url": broker_url,
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
         "task_create_missing_queues": True,
         "broker_connection_retry_on_startup": True,
-        "broker_transport_options": {
-            "queue_order_strategy": "priority",
-            "socket_timeout": 30.0,
-            "socket_connect_timeout": 5.0,
-            "socket_keepalive": True,
+        **broker.celery_options(
+            queue_order_strategy="priority",
+            socket_timeout=30.0,
+            socket_connect_timeout=5.0,
+            socket_keepalive=True,
             # A shard's safety is its lease, which is renewed; kombu's own clock never is, and would
             # only hand a long shard out again while it runs.
-            "visibility_timeout": 24 * 3600,
-        },
+            visibility_timeout=24 * 3600,
+        ),
     }

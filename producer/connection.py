@@ -1,11 +1,10 @@
 """Open the store, the ledger and the queue that the environment or flags name, or say what is missing."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Any
 
 import redis
 from celery import Celery
-from pydantic import SecretStr
 
 from jobs import queues
 from jobs.dispatch import Dispatcher
@@ -22,12 +21,14 @@ class Connection:
     store: ObjectStore
     ledger: Ledger
     dispatcher: Dispatcher
+    allowed_sources: tuple[str, ...] = ()
 
 
 def connect(settings: Settings) -> Connection:
     """Check that both services answer; raises UserError with the remedy."""
     store, ledger = connect_store(settings), connect_ledger(settings)
-    return Connection(store, ledger, Dispatcher(ledger, queues.sender(_make_app(settings))))
+    dispatcher = Dispatcher(ledger, queues.sender(_make_app(settings)))
+    return Connection(store, ledger, dispatcher, settings.allowed_sources)
 
 
 def connect_store(settings: Settings) -> ObjectStore:
@@ -36,7 +37,7 @@ def connect_store(settings: Settings) -> ObjectStore:
             "no store is named: set BYDAWN_STORE (or --store) to a folder or to s3://bucket/prefix"
         )
     try:
-        store = open_store(settings.store)
+        store = open_store(settings.store, settings.s3)
         store.exists("probe")
     except StoreError as error:
         raise UserError(str(error)) from error
@@ -44,13 +45,12 @@ def connect_store(settings: Settings) -> ObjectStore:
 
 
 def connect_ledger(settings: Settings) -> Ledger:
-    url = settings.broker_url.get_secret_value()
     try:
         client = settings.redis()
         client.ping()
-    except (redis.RedisError, ValueError) as error:
+    except redis.RedisError as error:
         raise UserError(
-            f"no Redis answers at {_without_secret(url)} ({error}); start one and set BYDAWN_BROKER_URL, "
+            f"no Redis answers at {settings.broker.shown} ({error}); start one and set BYDAWN_BROKER_URL, "
             "or use `bydawn run`, which brings its own"
         ) from error
     return Ledger(client)
@@ -58,19 +58,11 @@ def connect_ledger(settings: Settings) -> Ledger:
 
 def _make_app(settings: Settings) -> Celery:
     app = Celery("bydawn", set_as_current=False)
-    app.conf.update(queues.celery_options(settings.broker_url.get_secret_value()))
+    app.conf.update(queues.celery_options(settings.broker))
     return app
-
-
-def _without_secret(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
-    except ValueError:
-        return "BYDAWN_BROKER_URL"
 
 
 def settings_from(store: str, broker_url: str | None) -> Settings:
     """The environment's settings, with what flags say above them."""
-    given = {"store": store, "broker_url": SecretStr(broker_url) if broker_url else None}
-    return Settings().model_copy(update={name: value for name, value in given.items() if value})
+    given: dict[str, Any] = {"store": store, "broker_url": broker_url}
+    return Settings(**{name: value for name, value in given.items() if value})

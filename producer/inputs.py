@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from jobs.documents import SUFFIXES
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
 from jobs.spec import Example, Label
+from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from producer.errors import UserError
 
 
@@ -20,6 +21,7 @@ def input_rows(
     first: int | None,
     sampled: int | None,
     sample_seed: int | None,
+    access: S3Access = DEFAULT_ACCESS,
 ) -> Iterator[InputRow]:
     """The rows of `source`, all or some of them, each id once.
 
@@ -30,7 +32,7 @@ def input_rows(
     if sampled is None and sample_seed is not None:
         raise UserError(f"--sample-seed {sample_seed} belongs to --sample N: give both, or neither")
     with UniqueIds() as unique:
-        given = read_rows(source, text_field=text_field, id_field=id_field)
+        given = read_rows(source, text_field=text_field, id_field=id_field, access=access)
         if sampled is None:
             yield from unique.checked(given if first is None else limit(given, first))
         else:

@@ -48,6 +48,7 @@ def local_worker(state: Path, settings: Settings) -> Iterator[Guarded]:
     environment = os.environ | {
         "BYDAWN_BROKER_URL": settings.broker_url.get_secret_value(),
         "BYDAWN_STORE": settings.store,
+        "BYDAWN_ALLOWED_SOURCES": ",".join(settings.allowed_sources),
         "BYDAWN_MODEL": settings.model,
         "BYDAWN_RECONCILE_INTERVAL_S": "1",
         "BYDAWN_SPOOL": str(state / "spool"),

@@ -29,6 +29,7 @@ from producer.watch import wait_for_report
 class LocalRun:
     """What a run needs to know; `make_order` is called once the model is known."""
 
+    source: str
     make_order: Callable[[ObjectStore], Order]
     rows: Callable[[], Iterator[InputRow]]
     idempotency_key: str
@@ -65,7 +66,13 @@ def _work(run: LocalRun, store: ObjectStore, console: Console, is_checked: bool)
         _check(run.rows())
     with contextlib.ExitStack() as stack:
         broker_url = stack.enter_context(local_valkey(run.state))
-        settings = Settings(broker_url=SecretStr(broker_url), store=store.uri, model=run.model)
+        settings = Settings(
+            broker_url=SecretStr(broker_url),
+            store=store.uri,
+            model=run.model,
+            # Whoever names a source on this command means it to be read.
+            allowed_sources=(run.source,) if run.source.startswith("s3://") else (),
+        )
         worker = stack.enter_context(local_worker(run.state, settings))
         connection = connect(settings)
         with console.status(f"loading {run.model}"):

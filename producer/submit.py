@@ -13,10 +13,11 @@ from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, 
 from jobs.names import new_job_id
 from jobs.outcome import Code
 from jobs.papers import NoSuchJobError, read_manifest
-from jobs.readers import InputRow
+from jobs.readers import InputError, InputRow
 from jobs.shards import encode_shard
 from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
+from jobs.stores.allowed import REMEDY, is_allowed
 from jobs.stores.source import SourceRef, read_source
 from producer.connection import Connection
 from producer.errors import UserError
@@ -50,8 +51,9 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
         _check_same(read_manifest(store, known), order)
         return known
     job_id = new_job_id()
+    readable = (_readable_by_workers(row, (store.uri, *connection.allowed_sources)) for row in rows)
     try:
-        manifest = _write_job(store, order, job_id, rows)
+        manifest = _write_job(store, order, job_id, readable)
     except BaseException:
         _remove(store, job_id)
         raise
@@ -137,6 +139,14 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Inp
         shard_rows=tuple(shards.rows),
         input_sha256=shards.sha256.hexdigest(),
     )
+
+
+def _readable_by_workers(row: InputRow, allowed: tuple[str, ...]) -> InputRow:
+    """Told now, for all documents, not row by row when the night is over."""
+    uri = "" if row.document is None else row.document.uri
+    if uri.startswith("s3://") and not is_allowed(uri, allowed):
+        raise InputError(uri, f"workers may not read it; {REMEDY}")
+    return row
 
 
 def _stored_row(store: ObjectStore, order: Order, job_id: str, row_no: int, row: InputRow) -> Row:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from jobs.stores import ObjectStore, StoreError, open_store
+from jobs.stores import ObjectStore, S3Access, StoreError, open_store
 
 START_TIMEOUT_S = 30.0
 INNER_SERVICES = ("master", "volume", "filer", "admin")
@@ -46,6 +46,10 @@ class S3Server:
         return replace(self, endpoint_url=f"http://127.0.0.1:{proxy_port}")
 
     @property
+    def access(self) -> S3Access:
+        return S3Access(self.endpoint_url, self.access_key_id, self.secret_access_key)
+
+    @property
     def environment(self) -> dict[str, str]:
         """What a process of its own needs to find the server."""
         return {
@@ -55,12 +59,7 @@ class S3Server:
         }
 
     def store(self, prefix: str = "", *, bucket: str = BUCKET) -> ObjectStore:
-        return open_store(
-            f"s3://{bucket}/{prefix}",
-            endpoint_url=self.endpoint_url,
-            access_key_id=self.access_key_id,
-            secret_access_key=self.secret_access_key,
-        )
+        return open_store(f"s3://{bucket}/{prefix}", self.access)
 
 
 @contextmanager
@@ -79,6 +78,20 @@ def valkey_server(folder: Path | None = None, *, port: int | None = None) -> Ite
 
 
 @contextmanager
+def sentinel_server(valkey_port: int) -> Iterator[int]:
+    """A sentinel that watches a Valkey under the name `mymaster`, as its port."""
+    with _temporary_folder() as folder:
+        (port,) = free_ports(1)
+        lines = [f"port {port}", "bind 127.0.0.1", f"dir {folder}"]
+        lines.append(f"sentinel monitor mymaster 127.0.0.1 {valkey_port} 1")
+        (folder / "sentinel.conf").write_text("\n".join([*lines, ""]))
+        command = [str(_valkey_binary()), str(folder / "sentinel.conf"), "--sentinel"]
+        with _process(command, folder), redis.Redis(port=port) as client:
+            _wait_for(client.ping, redis.ConnectionError, folder)
+            yield port
+
+
+@contextmanager
 def s3_server(folder: Path | None = None, *, port: int | None = None) -> Iterator[S3Server]:
     """A SeaweedFS that checks signatures; name folder and port to start it again with its data."""
     if (binary := shutil.which("weed", path=str(Path(sys.executable).parent))) is None:
@@ -89,6 +102,7 @@ def s3_server(folder: Path | None = None, *, port: int | None = None) -> Iterato
         port = port or spare_port
         stack.callback(_remove_sockets, [port, *inner_ports])
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
+        keys["WEED_S3_SSE_KEY"] = "not-a-secret-key"  # from which it makes those of encrypted objects
         command = _weed_command(binary, folder, port, inner_ports)
         process = stack.enter_context(_process(command, folder, keys))
         server = S3Server(f"http://127.0.0.1:{port}", ACCESS_KEY_ID, SECRET_ACCESS_KEY, process.pid)

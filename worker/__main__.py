@@ -37,7 +37,7 @@ def main() -> int:
 def _connect(settings: WorkerSettings) -> tuple[ObjectStore, Ledger]:
     if not settings.store:
         raise StoreError("BYDAWN_STORE is not set; set it to a folder or to s3://bucket/prefix")
-    store = open_store(settings.store)
+    store = open_store(settings.store, settings.s3)
     store.probe()
     client = settings.redis()
     client.ping()
@@ -45,7 +45,7 @@ def _connect(settings: WorkerSettings) -> tuple[ObjectStore, Ledger]:
 
 
 def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine: EngineProcess) -> None:
-    app = make_app(settings.broker_url.get_secret_value(), settings.served_alias)
+    app = make_app(settings.broker, settings.served_alias)
     model = bootstrap.load_model(settings, engine)
     worker = bootstrap.build(settings, store, ledger, sender(app), model)
     register(app, worker)
@@ -60,8 +60,6 @@ def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # pypdf warns of every odd file, and reads it all the same.
-    logging.getLogger("pypdf").setLevel(logging.ERROR)
     # Celery warns of workers that run as root because its messages might be pickles. Ours are JSON only.
     warnings.simplefilter("ignore", SecurityWarning)
 

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 from celery import Celery
 
 from jobs import queues
+from jobs.broker import Broker
 from jobs.manifest import FORMAT
+from jobs.names import check_name
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +21,9 @@ class Handlers(Protocol):
     def finish(self, job_id: str) -> None: ...
 
 
-def make_app(broker_url: str, alias: str) -> Celery:
+def make_app(broker: Broker, alias: str) -> Celery:
     app = Celery("bydawn", set_as_current=False)
-    app.conf.update(queues.celery_options(broker_url))
+    app.conf.update(queues.celery_options(broker))
     app.conf.update(
         task_acks_late=True,
         task_default_queue=queues.queue_names(alias)[0],
@@ -39,7 +41,7 @@ def register(app: Celery, handlers: Handlers) -> None:
     """Bind the messages of `jobs.queues` to their handlers."""
 
     def run_shard(format: int, job_id: str, shard_no: int) -> None:  # noqa: A002 (the wire's word)
-        if _readable(format, job_id):
+        if _readable(format, job_id, shard_no):
             handlers.run_shard(job_id, shard_no)
 
     def finish(format: int, job_id: str) -> None:  # noqa: A002
@@ -50,11 +52,20 @@ def register(app: Celery, handlers: Handlers) -> None:
         app.task(name=name, shared=False)(handler)  # of this application alone
 
 
-def _readable(message_format: int, job_id: str) -> bool:
-    """A newer version's message is left to newer workers: the reconciler sends it again."""
-    if message_format > FORMAT:
-        log.warning("action=give_back job=%s format=%s", job_id, message_format)
-    return message_format <= FORMAT
+def _readable(message_format: object, job_id: object, shard_no: object = 0) -> bool:
+    """A newer version's message is left to newer workers: the reconciler sends it again.
+
+    What none of us wrote is dropped here, before its words become keys.
+    """
+    if not isinstance(message_format, int) or message_format > FORMAT:
+        log.warning("action=give_back format=%.20r", message_format)
+        return False
+    try:
+        check_name(str(job_id))
+    except ValueError as error:
+        log.warning("action=drop_message error=%s", error)
+        return False
+    return isinstance(job_id, str) and isinstance(shard_no, int) and shard_no >= 0
 
 
 def worker_arguments(alias: str, concurrency: int, log_level: str) -> list[str]:

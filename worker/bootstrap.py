@@ -18,13 +18,16 @@ from jobs.queues import Send
 from jobs.stores import ObjectStore
 from worker import announce, quarantine, settle_spooled
 from worker.announce import Announcer
+from worker.document_parsers import DocumentParsers
 from worker.engine_process import EngineProcess
 from worker.finish import Finisher
 from worker.leases import Leases
 from worker.model import Model
+from worker.parse_process import ParseLimits
 from worker.periodic import Periodic
 from worker.quarantine import Quarantine
 from worker.reconcile import Reconciler
+from worker.row_text import RowTexts
 from worker.run_shard import ShardRunner
 from worker.settings import WorkerSettings
 from worker.settle import Settler
@@ -63,6 +66,7 @@ class Worker:
 
     ledger: Ledger
     announcer: Announcer
+    parsers: DocumentParsers
     runner: ShardRunner
     quarantine: Quarantine
     finisher: Finisher
@@ -78,6 +82,7 @@ class Worker:
         for periodic in self.periodics:
             periodic.close()
         self.quarantine.close()
+        self.parsers.close()
         self.announcer.forget()
 
     def run_shard(self, job_id: str, shard_no: int) -> None:
@@ -103,12 +108,16 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
     settler = Settler(store, ledger, dispatcher, spool)
     announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
     suspects = Quarantine(store, ledger, model, partial(start_engine, settings))
+    limits = ParseLimits(settings.parse_limit_s, settings.parse_memory_bytes)
+    parsers = DocumentParsers(limits, settings.parse_processes)
+    texts = RowTexts(store, parsers, settings.allowed_sources, settings.s3)
     interval_s = settings.reconcile_interval_s
     reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
     return Worker(
         ledger=ledger,
         announcer=announcer,
-        runner=ShardRunner(store, ledger, leases, settler, model, suspects),
+        parsers=parsers,
+        runner=ShardRunner(store, ledger, leases, settler, model, suspects, texts),
         quarantine=suspects,
         finisher=Finisher(store, ledger, leases),
         stopping=stopping,

@@ -1,10 +1,17 @@
 """The text of a row: its own, or its document's."""
 
-from jobs.documents import DocumentError, parse_document
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from jobs import layout
+from jobs.documents import DocumentError
 from jobs.manifest import DocumentRef, Row
 from jobs.outcome import Code, RowError
-from jobs.stores import ObjectChanged, ObjectMissing, ObjectStore
-from jobs.stores.source import read_source
+from jobs.stores import InvalidKey, ObjectChanged, ObjectMissing, ObjectStore
+from jobs.stores.allowed import REMEDY, is_allowed
+from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
+from jobs.stores.source import open_source
+from worker.document_parsers import DocumentParsers
 
 _EXPLANATIONS = {
     Code.EMPTY_TEXT: "the row's text is empty",
@@ -13,38 +20,64 @@ _EXPLANATIONS = {
 }
 
 
-def row_text(row: Row, store: ObjectStore) -> str:
-    """Read and parse what the row refers to.
+class RowTexts:
+    """Reads and parses what rows refer to: copies of their own job, and sources below an allowed prefix."""
 
-    Raises:
-        RowError: there is no text in it, and the code says why.
-        StoreError: the store is away.
-    """
-    if row.error is not None:
-        raise RowError(row.error, _EXPLANATIONS.get(row.error, f"the row is {row.error}"))
-    text = row.text if row.document is None else _document_text(row.document, store)
-    if text is None or not text.strip():
-        raise RowError(Code.EMPTY_TEXT, _EXPLANATIONS[Code.EMPTY_TEXT])
-    return text
+    def __init__(
+        self,
+        store: ObjectStore,
+        parsers: DocumentParsers,
+        allowed_sources: Sequence[str] = (),
+        access: S3Access = DEFAULT_ACCESS,
+    ) -> None:
+        self._store = store
+        self._parsers = parsers
+        self._allowed = (store.uri, *allowed_sources)
+        self._access = access
 
+    def read(self, job_id: str, row: Row) -> str:
+        """The text of a job's row.
 
-def _document_text(document: DocumentRef, store: ObjectStore) -> str:
-    try:
-        return parse_document(document.name, _document_bytes(document, store)).text
-    except DocumentError as error:
-        raise RowError(error.code, str(error)) from error
+        Raises:
+            RowError: there is no text in it, and the code says why.
+            StoreError: the store is away.
+        """
+        if row.error is not None:
+            raise RowError(row.error, _EXPLANATIONS.get(row.error, f"the row is {row.error}"))
+        text = row.text if row.document is None else self._document_text(job_id, row.document)
+        if text is None or not text.strip():
+            raise RowError(Code.EMPTY_TEXT, _EXPLANATIONS[Code.EMPTY_TEXT])
+        return text
 
-
-def _document_bytes(document: DocumentRef, store: ObjectStore) -> bytes:
-    if document.key is None:
-        if document.uri is None or not document.uri.startswith("s3://"):
-            raise RowError(Code.UNSUPPORTED, f"{document.name!r} lies neither in the store nor in a bucket")
+    def _document_text(self, job_id: str, document: DocumentRef) -> str:
         try:
-            return read_source(document.uri, document.version)
+            return self._parsers.text(document.name, self._document_bytes(job_id, document))
+        except DocumentError as error:
+            raise RowError(error.code, str(error)) from error
+
+    def _document_bytes(self, job_id: str, document: DocumentRef) -> bytes:
+        max_bytes = self._parsers.limits.document_bytes
+        try:
+            with self._opened(job_id, document) as stream:
+                body = stream.read(max_bytes + 1)
         except ObjectMissing as error:
             raise RowError(Code.MISSING, str(error)) from error
         except ObjectChanged as error:
             raise RowError(Code.CHANGED, str(error)) from error
-    if (body := store.get(document.key)) is None:
-        raise RowError(Code.MISSING, f"the copy of {document.name!r} is no longer in the store")
-    return body
+        if len(body) > max_bytes:
+            allowed = f"{max_bytes >> 20} MiB, a quarter of BYDAWN_PARSE_MEMORY_BYTES"
+            raise RowError(Code.TOO_LONG, f"{document.name!r} is larger than {allowed}; split it")
+        return body
+
+    def _opened(self, job_id: str, document: DocumentRef) -> BinaryIO:
+        # Shards may have been written by others than `submit`, so what they name is checked once more.
+        if document.key is not None and document.key.startswith(layout.sources_prefix(job_id)):
+            try:
+                return self._store.open(document.key)
+            except InvalidKey as error:
+                raise RowError(Code.FORBIDDEN, str(error)) from error
+        if document.key is None and document.uri is not None and is_allowed(document.uri, self._allowed):
+            return open_source(document.uri, document.version, self._access)
+        place = document.uri if document.key is None else document.key
+        fault = f"{document.name!r} lies at {place!r}, which is not this job's to read; {REMEDY}"
+        raise RowError(Code.FORBIDDEN, fault)

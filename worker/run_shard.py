@@ -20,7 +20,7 @@ from worker.leases import Leases
 from worker.model import Model
 from worker.quarantine import Quarantine
 from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
-from worker.row_text import row_text
+from worker.row_text import RowTexts
 from worker.rows import run_rows
 from worker.settle import Settler
 
@@ -38,6 +38,7 @@ class ShardRunner:
         settler: Settler,
         model: Model,
         quarantine: Quarantine,
+        texts: RowTexts,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -45,6 +46,7 @@ class ShardRunner:
         self._settler = settler
         self._model = model
         self._quarantine = quarantine
+        self._texts = texts
 
     def run(self, job_id: str, shard_no: int) -> None:
         """Bring the shard to its end, or leave it to the reconciler. Never raises for a shard's sake."""
@@ -81,7 +83,8 @@ class ShardRunner:
         self._settler.settle(manifest, shard_no, outcomes)
 
     def _run_rows(self, manifest: Manifest, shard_no: int, rows: list[Row]) -> list[Outcome]:
-        read_text, watch = partial(row_text, store=self._store), partial(self._watch, manifest, shard_no)
+        read_text = partial(self._texts.read, manifest.job_id)
+        watch = partial(self._watch, manifest, shard_no)
         if self._ledger.is_suspect(manifest.job_id, shard_no):
             return self._quarantine.run(manifest, shard_no, rows, read_text, watch)
         return asyncio.run(run_rows(rows, make_kind(manifest.spec, self._model), read_text, watch))

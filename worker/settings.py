@@ -35,6 +35,9 @@ class WorkerSettings(Settings):
         default=stall.LIMIT_S, gt=0, description="an engine that does nothing for so long is killed"
     )
     spool: Path = Field(default_factory=_spool_folder, description="for parts while the store is away")
+    parse_limit_s: int = Field(default=60, ge=1, description="for one document")
+    parse_memory_bytes: int = Field(default=1 << 30, ge=256 << 20, description="of each parser's process")
+    parse_processes: int = Field(default=2, ge=1, le=64, description="that parse documents side by side")
     log_level: str = "WARNING"
 
     @property

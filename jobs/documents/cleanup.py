@@ -8,10 +8,11 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff]")
 _LIGATURES = re.compile(r"[\ufb00-\ufb06]")
 _ODD_SPACES = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _RUN_OF_SPACES = re.compile(r"(?<=\S)[ \t]{2,}|\t(?<=\S\t)")
-_TRAILING_SPACES = re.compile(r"[ \t]+$", re.MULTILINE)
+# The look behind each of these keeps a search from starting anew at every character of one long run.
+_TRAILING_SPACES = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _HYPHENATED = re.compile(r"(?<!\w)(?=(\w+-\w+))")  # looking ahead, so that `out-of-scope` counts as two pairs
-_DIVIDED = re.compile(r"([^\W\d_]+)-[ \t]*\n[ \t]*([^\W\d_A-Z]\w*)")
+_DIVIDED = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-[ \t]*\n[ \t]*([^\W\d_A-Z]\w*)")
 
 
 def clean(text: str) -> str:

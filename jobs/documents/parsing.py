@@ -1,6 +1,7 @@
 """Which parser takes which document."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from jobs.documents.cleanup import clean
@@ -20,13 +21,25 @@ _PARSERS: dict[str, Callable[[bytes], Document]] = {
     ".docx": parse_docx,
 }
 SUFFIXES = frozenset(_PARSERS)
+_PLAIN_SUFFIXES = {suffix for suffix, parse in _PARSERS.items() if parse is parse_plain}
+_MAX_PLAIN_BYTES = 8 << 20
+
+
+def is_plain(name: str, body: bytes) -> bool:
+    """Whether the document is short UTF-8 text: nothing that could run for long, burst or crash."""
+    if PurePosixPath(name).suffix.lower() not in _PLAIN_SUFFIXES or len(body) > _MAX_PLAIN_BYTES:
+        return False
+    with suppress(UnicodeDecodeError):
+        body.decode()
+        return True
+    return False
 
 
 def parse_document(name: str, body: bytes) -> Document:
     """The cleaned text of a document whose format its name's suffix tells; it may be empty.
 
     Raises `DocumentError` with one of the codes `unsupported`, `undecodable`, `unreadable`, `encrypted` and
-    `needs_ocr`, whatever the bytes are.
+    `needs_ocr`, whatever the bytes are; `MemoryError` where they need more than there is.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if (parse := _PARSERS.get(suffix)) is None:
@@ -38,6 +51,8 @@ def parse_document(name: str, body: bytes) -> Document:
         document = parse(body)
     except DocumentError as error:
         raise DocumentError(error.code, f"{name} {error}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # parsers fail on broken bytes in ways of their own
         fault = f"{name} is not a readable {suffix} file ({type(error).__name__}); save it anew and resubmit"
         raise DocumentError(Code.UNREADABLE, fault) from error

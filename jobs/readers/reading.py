@@ -1,12 +1,13 @@
 """Which reader takes which input."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from jobs.documents import SUFFIXES as DOCUMENT_SUFFIXES
 from jobs.readers.delimited import csv_table, tsv_table
@@ -17,11 +18,10 @@ from jobs.readers.row import InputError, InputRow
 from jobs.readers.table import Table, table_rows
 from jobs.stores import InvalidKey, ObjectMissing
 from jobs.stores.locations import S3Location, parse_location
+from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import list_source, open_source
 
-if TYPE_CHECKING:
-    from jobs.stores.s3_client import S3Access
-
+_CREDENTIALS = re.compile(r"//[^/]*@")
 TableReader = Callable[[BinaryIO, str], Table]
 
 _TABLES: dict[str, TableReader] = {
@@ -34,7 +34,7 @@ _TABLES: dict[str, TableReader] = {
 
 
 def read_rows(
-    source: str, *, text_field: str | None, id_field: str | None, access: "S3Access | None" = None
+    source: str, *, text_field: str | None, id_field: str | None, access: S3Access = DEFAULT_ACCESS
 ) -> Iterator[InputRow]:
     """The rows of a table, or the documents of a folder, of a prefix or in a single file, in a fixed order.
 
@@ -49,7 +49,9 @@ def read_rows(
         with _opened(source, read_table is parquet_table, access) as stream:
             table = read_table(stream, _path(location).name)
             yield from _at_least_one(source, table_rows(table, text_field=text_field, id_field=id_field))
-    except (InvalidKey, ObjectMissing) as error:
+    except InvalidKey as error:
+        raise InputError(_CREDENTIALS.sub("//", source), str(error)) from error
+    except ObjectMissing as error:
         raise InputError(source, str(error)) from error
 
 
@@ -68,7 +70,7 @@ def _table_reader(location: S3Location | Path) -> TableReader | None:
 
 
 @contextmanager
-def _opened(source: str, needs_seek: bool, access: "S3Access | None") -> Iterator[BinaryIO]:
+def _opened(source: str, needs_seek: bool, access: S3Access) -> Iterator[BinaryIO]:
     with open_source(source, access=access) as stream:
         if stream.seekable() or not needs_seek:
             yield stream

@@ -62,6 +62,13 @@ class _Encoding:
 
 def _row(record: Record, fields: Fields, where: str) -> InputRow:
     row_id = _id(record, fields, where)
+    try:
+        return _row_of(row_id, record, fields, where)
+    except RecursionError:  # JSON can be nested deeper than Python's calls
+        return InputRow(row_id, where, error=Code.BAD_REQUEST)
+
+
+def _row_of(row_id: str, record: Record, fields: Fields, where: str) -> InputRow:
     if is_undecodable(record.columns):
         marked = {str(with_marks(name)): with_marks(value) for name, value in record.columns.items()}
         return InputRow(row_id, where, columns=marked, error=Code.UNDECODABLE)

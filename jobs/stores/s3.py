@@ -15,7 +15,8 @@ from jobs.stores.base import ObjectMissing, StoreError, StoreUnavailable
 from jobs.stores.keys import checked_key, checked_prefix
 from jobs.stores.locations import S3Location
 from jobs.stores.probing import prove_conditional_create
-from jobs.stores.s3_client import S3Access, clear_errors, http_status, num_retries, s3_client
+from jobs.stores.s3_access import S3Access
+from jobs.stores.s3_client import clear_errors, http_status, num_retries, s3_client
 from jobs.stores.s3_stream import open_s3
 
 CONFLICT_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)

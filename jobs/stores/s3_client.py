@@ -1,9 +1,8 @@
 """boto3's client, set up for S3 and for what speaks like it, and its errors in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3.session
 from botocore.config import Config
@@ -18,6 +17,7 @@ from botocore.exceptions import (
 )
 
 from jobs.stores.base import ObjectChanged, ObjectMissing, StoreError, StoreUnavailable
+from jobs.stores.s3_access import S3Access
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,15 +43,6 @@ MISSING_CODES = {"NoSuchKey", "404", "NotFound"}
 PASSING_STATUSES = {408, 429}
 
 
-@dataclass(frozen=True, slots=True)
-class S3Access:
-    """Where and as whom; what is None comes from boto3's own chain (environment, profile, instance)."""
-
-    endpoint_url: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = field(default=None, repr=False)
-
-
 def s3_client(access: S3Access, *, max_attempts: int = 8) -> "S3Client":
     """A client to share between threads; it tries again by itself, with pauses of up to 20 s.
 
@@ -68,7 +59,7 @@ def s3_client(access: S3Access, *, max_attempts: int = 8) -> "S3Client":
         max_pool_connections=64,
     )
     try:
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             "s3",
             endpoint_url=access.endpoint_url,
             aws_access_key_id=access.access_key_id,
@@ -77,6 +68,18 @@ def s3_client(access: S3Access, *, max_attempts: int = 8) -> "S3Client":
         )
     except (BotoCoreError, ValueError) as error:
         raise StoreError(f"S3 cannot be reached: {error}; {ENDPOINT_REMEDY}") from error
+    _add_to_every_call(client, access.parameters)
+    return client
+
+
+def _add_to_every_call(client: "S3Client", parameters: Mapping[str, str]) -> None:
+    """In one place, so that no call can be forgotten: paginators and the parts of an upload come by, too."""
+
+    def add(params: dict[str, Any], model: Any, **_: object) -> None:
+        known = model.input_shape.members
+        params.update({name: value for name, value in parameters.items() if name in known})
+
+    client.meta.events.register("before-parameter-build.s3", add)
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from jobs.stores.base import ObjectChanged, ObjectMissing, StoreError
 from jobs.stores.locations import S3Location, parse_location
+from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-    from jobs.stores.s3_client import S3Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +28,21 @@ class SourceRef:
     size_bytes: int
 
 
-def list_source(uri: str, access: "S3Access | None" = None) -> Iterator[SourceRef]:
+def list_source(uri: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[SourceRef]:
     """The file or object itself, or all below the folder or prefix, in the store's order of paths.
 
     Links to folders are not followed. The first `next` raises `ObjectMissing` where nothing has that name.
     """
     location = parse_location(uri)
     if isinstance(location, S3Location):
-        yield from _list_s3(location, _client(access))
+        yield from _list_s3(location, _shared_client(access))
     elif location.is_dir():
         yield from (_file_ref(path) for path in _files_below(location))
     else:
         yield _file_ref(location)
 
 
-def open_source(uri: str, version: str | None = None, access: "S3Access | None" = None) -> BinaryIO:
+def open_source(uri: str, version: str | None = None, access: S3Access = DEFAULT_ACCESS) -> BinaryIO:
     """A stream over one file or object, in constant memory.
 
     Raises `ObjectMissing`, and `ObjectChanged` where it is not the version that was recorded.
@@ -52,31 +51,25 @@ def open_source(uri: str, version: str | None = None, access: "S3Access | None" 
     if isinstance(location, S3Location):
         from jobs.stores.s3_stream import open_s3
 
-        return cast("BinaryIO", open_s3(_client(access), location, version))
+        return cast("BinaryIO", open_s3(_shared_client(access), location, version))
     if version not in (None, _file_ref(location).version):
         raise ObjectChanged(f"{location} has been replaced in the meantime; submit it again")
     with _clear_errors(location):
         return location.open("rb")
 
 
-def read_source(uri: str, version: str | None = None, access: "S3Access | None" = None) -> bytes:
+def read_source(uri: str, version: str | None = None, access: S3Access = DEFAULT_ACCESS) -> bytes:
     """The bytes of one file or object; raises as `open_source` does."""
     with open_source(uri, version, access) as stream:
         return stream.read()
 
 
 @cache
-def _shared_client(access: "S3Access") -> "S3Client":
+def _shared_client(access: S3Access) -> "S3Client":
     """One client for all threads: making one takes longer than reading most documents."""
     from jobs.stores.s3_client import s3_client
 
     return s3_client(access)
-
-
-def _client(access: "S3Access | None") -> "S3Client":
-    from jobs.stores.s3_client import S3Access
-
-    return _shared_client(access or S3Access())
 
 
 def _list_s3(location: S3Location, client: "S3Client") -> Iterator[SourceRef]:

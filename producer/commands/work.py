@@ -10,7 +10,7 @@ import redis
 import typer
 
 from jobs.manifest import Priority, Report, ResultFormat
-from jobs.settings import DEFAULT_MODEL
+from jobs.settings import DEFAULT_MODEL, Settings
 from jobs.spec import Spec
 from jobs.stores import ObjectStore
 from producer import options, screen
@@ -60,9 +60,8 @@ def run(
             shard_rows=shard_rows,
         )
 
-    local = LocalRun(
-        make_order, partial(input_rows, source, *taken), key, model, out, state or out / ".bydawn"
-    )
+    rows = partial(input_rows, source, *taken, Settings().s3)
+    local = LocalRun(source, make_order, rows, key, model, out, state or out / ".bydawn")
     report, results = _run_to_its_end(local)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
@@ -104,9 +103,10 @@ def submit(
     broker: options.Broker = None,
     as_json: options.Json = False,
 ) -> None:
-    rows = input_rows(source, text_field, id_field, limit, sample, sample_seed)
+    settings = settings_from(store, broker)
+    rows = input_rows(source, text_field, id_field, limit, sample, sample_seed, settings.s3)
     ends_at = parse_deadline(deadline, datetime.now().astimezone())
-    connection = connect(settings_from(store, broker))
+    connection = connect(settings)
     order = Order(
         spec=spec,
         source=source,

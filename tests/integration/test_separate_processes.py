@@ -38,6 +38,7 @@ def services(
         **s3_endpoint.environment,
         "BYDAWN_BROKER_URL": valkey_url.replace("/0", "/1"),
         "BYDAWN_STORE": f"s3://{BUCKET}/separate",
+        "BYDAWN_ALLOWED_SOURCES": f"s3://{BUCKET}/inputs",
     }
     with ExitStack() as stack:
         for number in (1, 2):
@@ -103,6 +104,16 @@ def test_documents_of_a_bucket_are_summarised_and_a_bad_one_fails_alone(
     assert [line["id"] for line in results] == ["library.html", "library.txt"]
     assert all("librar" in line["summary"].lower() and len(line["summary"].split()) <= 31 for line in results)
     assert [(line["id"], line["code"]) for line in errors] == [("broken.pdf", "unreadable")]
+
+
+def test_documents_outside_of_the_allowed_sources_are_refused_with_the_remedy(
+    services: dict[str, str], s3_endpoint: S3Server
+) -> None:
+    s3_endpoint.store("private").put("salaries.txt", REPORT.encode())
+    refused = bydawn("submit", "summarize", f"s3://{BUCKET}/private", env=services)
+    assert refused.returncode == 2
+    assert f"s3://{BUCKET}/private/salaries.txt" in refused.stderr
+    assert "BYDAWN_ALLOWED_SOURCES" in refused.stderr
 
 
 def test_a_cancelled_job_keeps_what_is_done_and_ends_as_partial(

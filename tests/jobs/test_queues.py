@@ -3,8 +3,10 @@
 import pytest
 import redis
 from celery import Celery
+from pydantic import SecretStr
 
 from jobs import queues
+from jobs.broker import parse_broker
 from jobs.manifest import Priority
 
 pytestmark = pytest.mark.integration
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.integration
 def test_the_ids_of_waiting_messages_are_read_without_taking_any(valkey_url: str) -> None:
     url = valkey_url.replace("/0", "/4")
     app = Celery("test", set_as_current=False)
-    app.conf.update(queues.celery_options(url))
+    app.conf.update(queues.celery_options(parse_broker(SecretStr(url))))
     queue = queues.queue_name("tiny", Priority.BULK)
     for message in (queues.shard_message("job-1", 7, queue), queues.finish_message("job-1", queue)):
         app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)

@@ -19,9 +19,12 @@ from jobs.queues import Message
 from jobs.shards import encode_shard
 from jobs.spec import GenerateSpec, Spec
 from jobs.stores import MemoryStore, ObjectStore
+from worker.document_parsers import DocumentParsers
 from worker.engine_messages import Result
 from worker.model import Model
+from worker.parse_process import ParseLimits
 from worker.quarantine import ClosableEngine, Quarantine
+from worker.row_text import RowTexts
 
 FINGERPRINT = "f" * 16
 
@@ -106,6 +109,11 @@ class NoQuarantine(Quarantine):
 
     def _refuse(self) -> ClosableEngine:
         raise AssertionError("no shard is a suspect here")
+
+
+def row_texts(store: ObjectStore) -> RowTexts:
+    """Starts no process until there is a document that needs one."""
+    return RowTexts(store, DocumentParsers(ParseLimits(), 1))
 
 
 def fake_ledger() -> Ledger:

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from celery import Celery
+from pydantic import SecretStr
 
 from jobs import queues
+from jobs.broker import parse_broker
 from jobs.manifest import FORMAT
 from worker.app import make_app, register, worker_arguments
 
@@ -25,7 +27,7 @@ class Calls:
 
 @pytest.fixture
 def app() -> Celery:
-    return make_app("redis://127.0.0.1:1/0", "tiny")
+    return make_app(parse_broker(SecretStr("redis://127.0.0.1:1/0")), "tiny")
 
 
 def test_each_message_reaches_its_handler(app: Celery) -> None:
@@ -41,6 +43,28 @@ def test_a_message_of_a_newer_format_is_left_to_newer_workers(app: Celery) -> No
     register(app, calls)
     app.tasks[queues.SHARD_TASK](format=FORMAT + 1, job_id="job-1", shard_no=7)
     app.tasks[queues.FINISH_TASK](format=FORMAT + 1, job_id="job-1")
+    assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"format": FORMAT, "job_id": "../up", "shard_no": 7},
+        {"format": FORMAT, "job_id": "job-1/7", "shard_no": 7},
+        {"format": FORMAT, "job_id": "job-1\n", "shard_no": 7},
+        {"format": FORMAT, "job_id": ["job-1"], "shard_no": 7},
+        {"format": FORMAT, "job_id": 1, "shard_no": 7},
+        {"format": FORMAT, "job_id": "job-1", "shard_no": -1},
+        {"format": FORMAT, "job_id": "job-1", "shard_no": "../7"},
+        {"format": "1", "job_id": "job-1", "shard_no": 7},
+    ],
+)
+def test_a_message_whose_words_are_no_names_is_dropped_before_they_become_keys(
+    app: Celery, message: dict[str, object]
+) -> None:
+    calls = Calls()
+    register(app, calls)
+    app.tasks[queues.SHARD_TASK](**message)
     assert calls.made == []
 
 

@@ -10,7 +10,7 @@ from engine import Request
 from jobs import layout
 from jobs.ledger import Ledger
 from jobs.outcome import Counts
-from tests.worker.fakes import Bench, NoQuarantine, completion, fake_model, make_job, rows
+from tests.worker.fakes import Bench, NoQuarantine, completion, fake_model, make_job, row_texts, rows
 from worker.engine_messages import Result
 from worker.leases import Leases
 from worker.reconcile import Reconciler
@@ -81,7 +81,8 @@ def test_a_shard_whose_lease_cannot_be_had_is_left_alone(
     settler = Settler(bench.store, ledger, bench.dispatcher())
     server.connected = False
     leases, quarantine = Leases(ledger, "me", 15), NoQuarantine(bench, model)
-    ShardRunner(bench.store, ledger, leases, settler, model, quarantine).run(manifest.job_id, 0)
+    runner = ShardRunner(bench.store, ledger, leases, settler, model, quarantine, row_texts(bench.store))
+    runner.run(manifest.job_id, 0)
     assert engine.prompts == []
     assert not bench.store.exists(layout.part(manifest.job_id, 0))
 
@@ -101,7 +102,8 @@ def test_a_redis_that_goes_away_while_a_shard_runs_costs_none_of_its_results(
     model, _ = fake_model(answer)
     settler = Settler(bench.store, ledger, bench.dispatcher())
     leases, quarantine = Leases(ledger, "me", 15), NoQuarantine(bench, model)
-    ShardRunner(bench.store, ledger, leases, settler, model, quarantine).run(manifest.job_id, 0)
+    runner = ShardRunner(bench.store, ledger, leases, settler, model, quarantine, row_texts(bench.store))
+    runner.run(manifest.job_id, 0)
     assert bench.store.exists(layout.part(manifest.job_id, 0))
 
     server.connected = True

@@ -19,7 +19,7 @@ from jobs.outcome import Code, Outcome, Status
 from jobs.shards import decode_part
 from jobs.spec import EmbedSpec
 from tests.worker import stub_engine
-from tests.worker.fakes import FINGERPRINT, Bench, FakeTokenizer, make_job, rows
+from tests.worker.fakes import FINGERPRINT, Bench, FakeTokenizer, make_job, row_texts, rows
 from worker.engine_process import EngineProcess
 from worker.leases import Leases
 from worker.model import Model
@@ -43,7 +43,9 @@ class Worker:
         self.quarantine = Quarantine(bench.store, bench.ledger, model, self._start)
         settler = Settler(bench.store, bench.ledger, bench.dispatcher())
         leases = Leases(bench.ledger, "me", 15)
-        self.runner = ShardRunner(bench.store, bench.ledger, leases, settler, model, self.quarantine)
+        self.runner = ShardRunner(
+            bench.store, bench.ledger, leases, settler, model, self.quarantine, row_texts(bench.store)
+        )
 
     def run_until_settled(self, manifest: Manifest, max_tries: int) -> list[Outcome]:
         """As the reconciler would: the shard is sent again whenever it was given back."""

@@ -20,6 +20,7 @@ from tests.worker.fakes import (
     completion,
     fake_model,
     make_job,
+    row_texts,
     rows,
 )
 from worker.engine_messages import Result
@@ -69,7 +70,9 @@ class Worker:
         self.quarantine = Quarantine(bench.store, bench.ledger, model, self._start)
         settler = Settler(bench.store, bench.ledger, bench.dispatcher())
         leases = Leases(bench.ledger, "me", 15)
-        self.runner = ShardRunner(bench.store, bench.ledger, leases, settler, model, self.quarantine)
+        self.runner = ShardRunner(
+            bench.store, bench.ledger, leases, settler, model, self.quarantine, row_texts(bench.store)
+        )
 
     def outcomes(self, manifest: Manifest, shard_no: int = 0) -> list[Outcome] | None:
         body = self.bench.store.get(layout.part(manifest.job_id, shard_no))

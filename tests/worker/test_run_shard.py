@@ -10,7 +10,16 @@ from jobs import layout
 from jobs.manifest import Manifest
 from jobs.outcome import Code, Outcome, Status
 from jobs.shards import decode_part
-from tests.worker.fakes import Bench, FakeEngine, NoQuarantine, completion, fake_model, make_job, rows
+from tests.worker.fakes import (
+    Bench,
+    FakeEngine,
+    NoQuarantine,
+    completion,
+    fake_model,
+    make_job,
+    row_texts,
+    rows,
+)
 from worker.engine_messages import Result
 from worker.leases import Leases
 from worker.retry import MAX_ATTEMPTS
@@ -29,9 +38,8 @@ class Worker:
         model, self.engine = fake_model(_answer)
         self.leases = Leases(bench.ledger, name, 15)
         settler = Settler(bench.store, bench.ledger, bench.dispatcher())
-        self.runner = ShardRunner(
-            bench.store, bench.ledger, self.leases, settler, model, NoQuarantine(bench, model)
-        )
+        quarantine, texts = NoQuarantine(bench, model), row_texts(bench.store)
+        self.runner = ShardRunner(bench.store, bench.ledger, self.leases, settler, model, quarantine, texts)
 
 
 @pytest.fixture

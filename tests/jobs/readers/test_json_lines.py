@@ -50,6 +50,15 @@ def test_a_row_without_text_fails_alone(tmp_path: Path, line: str) -> None:
     assert [row.error for row in rows] == [None, Code.EMPTY_TEXT]
 
 
+@pytest.mark.parametrize("depth", [300, 600, 900])
+def test_a_row_nested_deeper_than_can_be_looked_into_fails_alone(tmp_path: Path, depth: int) -> None:
+    deep = f'{{"id": 2, "text": "b", "messages": {"[" * depth}{"]" * depth}}}'
+    rows = rows_of(tmp_path, f'{{"id": 1, "text": "a"}}\n{deep}\n')
+    assert [row.id for row in rows] == ["1", "2"]
+    assert rows[0].error is None
+    assert rows[1].error in (None, Code.BAD_REQUEST)
+
+
 @pytest.mark.parametrize("value", [b'"caf\xe9"', b'"half \\ud83d"', b'{"deep": ["\xff"]}'])
 def test_an_undecodable_row_fails_alone_and_can_be_written(tmp_path: Path, value: bytes) -> None:
     rows = rows_of(tmp_path, b'{"id": 1, "text": "a"}\n{"id": 2, "text": %b}\n' % value)

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from jobs.outcome import Code
 from jobs.readers import InputError, InputRow, read_rows
-from jobs.stores.s3_client import S3Access
+from jobs.stores.s3_access import S3Access
 from jobs.stores.source import read_source
 from tests.servers import BUCKET, S3Server
 
@@ -82,6 +82,12 @@ def test_an_address_of_another_kind_is_refused() -> None:
         rows_of("gs://bucket/tickets.csv")
 
 
+def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError, match=r"s3://bucket/rows.csv.* must not hold credentials") as refused:
+        rows_of("s3://AKIA:hunter2@bucket/rows.csv")
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.integration
 class TestS3:
     @pytest.fixture
@@ -96,8 +102,7 @@ class TestS3:
         store.put("docs/b.txt", b"b")
         store.put("docs/a/x.pdf", b"x")
         store.put("docs/picture.png", b"p")
-        access = S3Access(s3_endpoint.endpoint_url, s3_endpoint.access_key_id, s3_endpoint.secret_access_key)
-        return f"s3://{BUCKET}/{prefix}", access
+        return f"s3://{BUCKET}/{prefix}", s3_endpoint.access
 
     @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
     def test_tables_are_read_from_a_bucket(self, place: tuple[str, S3Access], name: str) -> None:

@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from jobs.stores import ObjectStore, open_store
+from jobs.stores import ObjectStore, S3Access, open_store
 
 
 class Fault(StrEnum):
@@ -22,17 +22,21 @@ class Fault(StrEnum):
 
 @dataclass(slots=True)
 class FlakyS3:
-    """Its objects by path, the faults of the next requests, and whether it honours `If-None-Match`."""
+    """Its objects by path, the faults of the next requests, whether it honours `If-None-Match`, its log."""
 
     port: int
     objects: dict[str, bytes] = field(default_factory=dict)
     put_ids: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     honours_conditions: bool = True
+    requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
     def store(self) -> ObjectStore:
-        endpoint_url = f"http://127.0.0.1:{self.port}"
-        return open_store("s3://bucket", endpoint_url=endpoint_url, access_key_id="a", secret_access_key="b")
+        return open_store("s3://bucket", self.access)
+
+    @property
+    def access(self) -> S3Access:
+        return S3Access(f"http://127.0.0.1:{self.port}", "a", "b")
 
 
 @contextmanager
@@ -57,6 +61,12 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # which answers the client's `Expect: 100-continue`
     server: _Server
+
+    def parse_request(self) -> bool:
+        is_one = super().parse_request()
+        if is_one:
+            self.server.flaky.requests.append((f"{self.command} {self.path}", dict(self.headers)))
+        return is_one
 
     def do_PUT(self) -> None:
         self.close_connection = True

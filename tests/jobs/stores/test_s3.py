@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.stores import ObjectChanged, ObjectStore, StoreError, StoreUnavailable, open_store
+from jobs.stores import ObjectChanged, ObjectStore, S3Access, StoreError, StoreUnavailable, open_store
 from tests.jobs.stores.flaky_s3 import Fault, FlakyS3, flaky_s3
 from tests.proxy import tcp_proxy
 from tests.servers import BUCKET, S3Server, free_ports
@@ -67,7 +67,7 @@ class TestProbe:
 
     def test_an_unreachable_endpoint_is_said_at_once(self) -> None:
         endpoint_url = f"http://127.0.0.1:{free_ports(1)[0]}"
-        store = open_store("s3://bucket", endpoint_url=endpoint_url, access_key_id="a", secret_access_key="b")
+        store = open_store("s3://bucket", S3Access(endpoint_url, "a", "b"))
         with pytest.raises(StoreUnavailable, match=r"AWS_ENDPOINT_URL_S3"):
             store.probe()
 
@@ -78,12 +78,8 @@ class TestProbe:
     def test_wrong_credentials_give_the_remedy_and_no_secret(
         self, s3_endpoint: S3Server, access_key_id: str, secret_access_key: str
     ) -> None:
-        store = open_store(
-            f"s3://{BUCKET}",
-            endpoint_url=s3_endpoint.endpoint_url,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
-        )
+        access = S3Access(s3_endpoint.endpoint_url, access_key_id, secret_access_key)
+        store = open_store(f"s3://{BUCKET}", access)
         with pytest.raises(StoreError, match="check AWS_ACCESS_KEY_ID") as caught:
             store.probe()
         assert secret_access_key not in str(caught.value)

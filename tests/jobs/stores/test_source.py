@@ -7,22 +7,21 @@ from uuid import uuid4
 import pytest
 
 from jobs.stores import LocalStore, ObjectChanged, ObjectMissing, ObjectStore
-from jobs.stores.s3_client import S3Access
+from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import list_source, open_source, read_source
 from tests.servers import BUCKET, S3Server
 
-Place = tuple[str, ObjectStore, S3Access | None]
+Place = tuple[str, ObjectStore, S3Access]
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.integration)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty folder or prefix, and a store to fill it with."""
     if request.param == "local":
-        return str(tmp_path), LocalStore(tmp_path), None
+        return str(tmp_path), LocalStore(tmp_path), DEFAULT_ACCESS
     server: S3Server = request.getfixturevalue("s3_endpoint")
     prefix = f"sources/{uuid4().hex}"
-    access = S3Access(server.endpoint_url, server.access_key_id, server.secret_access_key)
-    return f"s3://{BUCKET}/{prefix}", server.store(prefix), access
+    return f"s3://{BUCKET}/{prefix}", server.store(prefix), server.access
 
 
 def test_a_folder_is_all_that_lies_below_it_in_order(place: Place) -> None:
@@ -62,7 +61,7 @@ def test_a_replaced_object_is_not_read_as_the_old_one(place: Place) -> None:
     "read",
     [lambda uri, access: list(list_source(uri, access)), lambda uri, access: read_source(uri, None, access)],
 )
-def test_a_missing_source_is_said(place: Place, read: Callable[[str, S3Access | None], object]) -> None:
+def test_a_missing_source_is_said(place: Place, read: Callable[[str, S3Access], object]) -> None:
     uri, _, access = place
     with pytest.raises(ObjectMissing, match="nothing"):
         read(f"{uri}/nothing", access)
