@@ -28,8 +28,12 @@ def manifest(job_id: str) -> str:
     return f"{job_prefix(job_id)}manifest.json"
 
 
-def cancel(job_id: str) -> str:
-    return f"{job_prefix(job_id)}control/cancel.json"
+def control_prefix(job_id: str) -> str:
+    return f"{job_prefix(job_id)}control/"
+
+
+def control(job_id: str, name: str) -> str:
+    return f"{control_prefix(job_id)}{check_name(name)}.json"
 
 
 def shard(job_id: str, shard_no: int) -> str:

@@ -9,13 +9,13 @@ can be repeated without harm. Keys, all below `bydawn:`
     attempts:<id>     hash    shard -> how often running it broke
     suspects:<id>     set     shards that were in an engine when it died
     lease:<id>/<n>    string  the worker that runs shard <n> (or "finish"); expires
-    stop:<id>         string  "cancelled": somebody asked for the job's end
+    controls:<id>     hash    name -> body: a copy of the objects under `control/`
     worker:<id>       string  JSON of what a live worker tells; expires
     reconciler        string  the worker that reconciles now; expires
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -181,19 +181,30 @@ class Ledger:
     def end(self, job_id: str, state: JobState) -> None:
         """The job has its report: only the sums stay, for a week."""
         kept = [_job(job_id), _settled(job_id)]
-        dropped = [_progress(job_id), _key("attempts", job_id), _key("stop", job_id), _suspects(job_id)]
+        dropped = [_progress(job_id), _key("attempts", job_id), _controls(job_id), _suspects(job_id)]
         self._end(keys=kept + dropped, args=[state.value, _ENDED_JOB_LIFE_S])
 
     def forget(self, job_id: str) -> None:
         """Drop what is known of a job, so that it is rebuilt from the store."""
         self.client.delete(_job(job_id), _settled(job_id), _progress(job_id))
 
-    def stop(self, job_id: str) -> None:
-        """Tell the workers at once what `control/cancel.json` says for good."""
-        self.client.set(_key("stop", job_id), "cancelled", ex=_ENDED_JOB_LIFE_S)
+    def remove(self, job_id: str) -> None:
+        """Drop all of a job that is gone from the store; leases go by themselves."""
+        kinds = ("job", "settled", "progress", "attempts", "suspects", "controls")
+        self.client.delete(*(_key(kind, job_id) for kind in kinds))
 
-    def is_stopped(self, job_id: str) -> bool:
-        return bool(self.client.exists(_key("stop", job_id)))
+    def copy_controls(self, job_id: str, bodies: Mapping[str, str]) -> None:
+        """Tell the workers at once what the objects under `control/` say for good."""
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.delete(_controls(job_id))
+            for name, body in bodies.items():
+                pipe.hset(_controls(job_id), name, body)
+            if bodies:
+                pipe.expire(_controls(job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
+            pipe.execute()
+
+    def controls(self, job_id: str) -> dict[str, str]:
+        return cast("dict[str, str]", self.client.hgetall(_controls(job_id)))
 
     def hold(self, job_id: str, unit: str, owner: str, life_s: int) -> bool:
         """Take or renew the lease of a shard (or of "finish"); False while another owner has it."""
@@ -241,6 +252,10 @@ def _progress(job_id: str) -> str:
 
 def _suspects(job_id: str) -> str:
     return _key("suspects", job_id)
+
+
+def _controls(job_id: str) -> str:
+    return _key("controls", job_id)
 
 
 def _lease(job_id: str, unit: str) -> str:

@@ -1,13 +1,12 @@
 """The papers of a job: what was asked, what its shards hold, how it ended."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, computed_field
 
 from jobs.names import Name
-from jobs.outcome import Code, Counts
+from jobs.outcome import Code, Counts, Fault
 from jobs.spec import Kind, Spec
 
 FORMAT: Literal[1] = 1
@@ -84,6 +83,10 @@ class Manifest(_Paper):
     """How many rows each shard holds: the shard table."""
     input_sha256: str
     """Of all shards' bytes in order."""
+    retry_of: Name | None = None
+    """The ended job whose rows these are, to be tried once more."""
+    idempotency_digest: Name | None = None
+    """Of the key that stands for this job, so that the key can be removed with it."""
 
     @property
     def num_rows(self) -> int:
@@ -114,6 +117,11 @@ class FailureExample(_Paper):
     message: str | None
     rows: int
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def fault(self) -> Fault | None:
+        return None if self.code is None else self.code.fault
+
 
 class Report(_Paper):
     """How a job ended: its existence is the end."""
@@ -124,6 +132,8 @@ class Report(_Paper):
     rows: int
     counts: Counts
     failures: tuple[FailureExample, ...]
+    stopped_because: str | None = None
+    """Why it ended before its last row; None if it didn't, or if somebody cancelled it."""
     results: str
     """Key of the results; `errors` likewise, and None where every row is ok."""
     errors: str | None
@@ -137,9 +147,3 @@ class Report(_Paper):
     @property
     def seconds(self) -> float:
         return (self.finished_at - self.created_at).total_seconds()
-
-
-class StopOrder(_Paper):
-    """`control/cancel.json`: somebody asked for the job's end."""
-
-    requested_at: datetime

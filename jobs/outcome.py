@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -16,28 +16,42 @@ class Status(StrEnum):
     EXPIRED = "expired"  # the job's deadline passed before the row was done
 
 
+class Fault(StrEnum):
+    """Who has to mend it."""
+
+    INPUT = "input"  # this row or its document; its neighbours may well pass
+    JOB = "job"  # what the job asks of every row
+    US = "us"  # bydawn, its model or its machines
+
+
 class Code(StrEnum):
-    """Why a row failed.
+    """Why a row failed, and who is at fault."""
 
-    The last two are ours; cut_short is of the job's limit; poison is of the row and the engine together; the
-    others are of the input.
-    """
+    fault: Fault
 
-    EMPTY_TEXT = "empty_text"
-    UNDECODABLE = "undecodable"
-    TOO_LONG = "too_long"
-    NEEDS_OCR = "needs_ocr"
-    ENCRYPTED = "encrypted"
-    UNREADABLE = "unreadable"
-    UNSUPPORTED = "unsupported"
-    MISSING = "missing"
-    CHANGED = "changed"
-    FORBIDDEN = "forbidden"
-    BAD_REQUEST = "bad_request"
-    CUT_SHORT = "cut_short"
-    POISON = "poison"  # the engine's process died of it
-    ENGINE_ERROR = "engine_error"
-    INTERNAL_ERROR = "internal_error"
+    EMPTY_TEXT = "empty_text", Fault.INPUT
+    UNDECODABLE = "undecodable", Fault.INPUT
+    TOO_LONG = "too_long", Fault.INPUT
+    NEEDS_OCR = "needs_ocr", Fault.INPUT
+    ENCRYPTED = "encrypted", Fault.INPUT
+    UNREADABLE = "unreadable", Fault.INPUT
+    UNSUPPORTED = "unsupported", Fault.INPUT
+    MISSING = "missing", Fault.INPUT
+    CHANGED = "changed", Fault.INPUT
+    FORBIDDEN = "forbidden", Fault.INPUT
+    BAD_REQUEST = "bad_request", Fault.INPUT
+    REFUSED = "refused", Fault.JOB  # the engine can't do what is asked: a constraint, a layer
+    CUT_SHORT = "cut_short", Fault.JOB
+    POISON = "poison", Fault.US  # the engine's process died of it
+    ENGINE_ERROR = "engine_error", Fault.US
+    INTERNAL_ERROR = "internal_error", Fault.US
+
+    # Looking a code up by its value, which doesn't get here, takes no fault.
+    def __new__(cls, value: str, fault: Fault = Fault.US) -> Self:
+        code = str.__new__(cls, value)
+        code._value_ = value
+        code.fault = fault
+        return code
 
 
 class RowError(Exception):
@@ -86,8 +100,9 @@ class Outcome(BaseModel):
         return cls(id=row_id, status=Status.FAILED, code=code, message=message)
 
     @classmethod
-    def stopped(cls, row_id: str, status: Status) -> "Outcome":
-        return cls(id=row_id, status=status, message=f"the job was {status} before this row was done")
+    def stopped(cls, row_id: str, status: Status, reason: str | None = None) -> "Outcome":
+        message = f"the job was {status} before this row was done"
+        return cls(id=row_id, status=status, message=f"{message}: {reason}" if reason else message)
 
     def result_line(self) -> dict[str, JsonValue]:
         """The line of `results.jsonl` for an ok row."""
@@ -107,6 +122,8 @@ class Counts(BaseModel):
     failed: int = 0
     cancelled: int = 0
     expired: int = 0
+    blameless: int = 0
+    """Of the failed ones: those whose input is not at fault."""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
@@ -117,6 +134,7 @@ class Counts(BaseModel):
 
     def add(self, outcome: Outcome) -> None:
         setattr(self, outcome.status, getattr(self, outcome.status) + 1)
+        self.blameless += outcome.code is not None and outcome.code.fault is not Fault.INPUT
         self.prompt_tokens += outcome.usage.prompt_tokens
         self.cached_tokens += outcome.usage.cached_tokens
         self.output_tokens += outcome.usage.output_tokens

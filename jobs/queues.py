@@ -7,7 +7,7 @@ again), and a second copy does no harm (a shard has one lease and one part).
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import redis
 
@@ -65,6 +65,12 @@ def finish_message(job_id: str, queue: str) -> Message:
     return Message(FINISH_TASK, finish_task_id(job_id), queue, {"format": FORMAT, "job_id": job_id})
 
 
+def message_of(task_id: str, queue: str) -> Message:
+    """The message that has this id."""
+    job_id, _, unit = task_id.rpartition("/")
+    return shard_message(job_id, int(unit), queue) if unit.isdecimal() else finish_message(job_id, queue)
+
+
 def shard_task_id(job_id: str, shard_no: int) -> str:
     return f"{job_id}/{shard_no}"
 
@@ -76,6 +82,19 @@ def finish_task_id(job_id: str) -> str:
 def queued_task_ids(client: redis.Redis, queue: str) -> set[str]:
     """The ids of all messages waiting in a queue, read from kombu's list without taking any."""
     return {task_id for raw in client.lrange(queue, 0, -1) if (task_id := _task_id(raw)) is not None}
+
+
+def withdraw(client: redis.Redis, queue: str, job_id: str) -> list[str]:
+    """Take a job's waiting messages off a queue; returns their ids, oldest first.
+
+    A message that a worker takes meanwhile stays with it, and is not among them.
+    """
+    withdrawn = []
+    for raw in reversed(cast("list[str]", client.lrange(queue, 0, -1))):
+        task_id = _task_id(raw)
+        if task_id is not None and task_id.rpartition("/")[0] == job_id and client.lrem(queue, -1, raw):
+            withdrawn.append(task_id)
+    return withdrawn
 
 
 def _task_id(raw: str | bytes) -> str | None:

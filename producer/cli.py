@@ -16,8 +16,8 @@ from jobs.papers import NoSuchJobError
 from jobs.readers import InputError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
+from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
-from producer.commands.look import COMMANDS
 from producer.commands.work import run_app, submit_app
 from producer.commands.worker import worker
 from producer.errors import JobFailedError, UserError
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(run_app, name="run")
 app.add_typer(submit_app, name="submit")
-for command in (*COMMANDS, dead, worker):
+for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, worker):
     app.command()(command)
 
 
@@ -56,10 +56,11 @@ _USERS_FAULT = (
 )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command, by default the one that this process was given."""
     _log_to_stderr()
     try:
-        app()
+        app(arguments)
     except JobFailedError:
         sys.exit(1)
     except ValidationError as error:

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import redis
 from pydantic import AwareDatetime, BaseModel
 
 from jobs import layout, queues
+from jobs.control import Controls, read_controls
 from jobs.ledger import Ledger
 from jobs.manifest import JobState, Manifest, Priority
 from jobs.outcome import Counts
@@ -26,11 +27,13 @@ class JobOverview(BaseModel):
     counts: Counts
     shards: int
     settled_shards: int
+    paused: bool
     priority: Priority
     deadline: AwareDatetime | None
     created_at: AwareDatetime
     finished_at: AwareDatetime | None
     source: str
+    retry_of: str | None
 
 
 class QueueDepth(BaseModel):
@@ -51,11 +54,13 @@ class QueueDepth(BaseModel):
 def job_overview(store: ObjectStore, ledger: Ledger | None, job_id: str) -> JobOverview:
     """Raises NoSuchJobError. Without a ledger a running job's counts are zero."""
     manifest = read_manifest(store, job_id)
+    controls = read_controls(store, manifest)
     if (report := read_report(store, job_id)) is not None:
-        return _overview(manifest, report.state, report.counts, manifest.num_shards, report.finished_at)
+        shards, ended_at = manifest.num_shards, report.finished_at
+        return _overview(manifest, controls, report.state, report.counts, shards, ended_at)
     progress = None if ledger is None else ledger.progress(job_id)
     counts, settled = (progress.counts, progress.settled_shards) if progress is not None else (Counts(), 0)
-    return _overview(manifest, JobState.RUNNING, counts, settled, None)
+    return _overview(manifest, controls, JobState.RUNNING, counts, settled, None)
 
 
 def recent_jobs(store: ObjectStore, ledger: Ledger | None, limit: int) -> Iterator[JobOverview]:
@@ -92,6 +97,7 @@ def _length(client: redis.Redis, alias: str, priority: Priority) -> int:
 
 def _overview(
     manifest: Manifest,
+    controls: Controls,
     state: JobState,
     counts: Counts,
     settled_shards: int,
@@ -105,9 +111,11 @@ def _overview(
         counts=counts,
         shards=manifest.num_shards,
         settled_shards=settled_shards,
-        priority=manifest.priority,
-        deadline=manifest.deadline,
+        paused=finished_at is None and controls.holds_back(datetime.now(UTC)),
+        priority=controls.priority,
+        deadline=controls.deadline,
         created_at=manifest.created_at,
         finished_at=finished_at,
         source=manifest.source,
+        retry_of=manifest.retry_of,
     )

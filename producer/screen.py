@@ -58,11 +58,12 @@ def show_report(report: Report, results: str, errors: str) -> None:
         f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
     )
     console.print(headline, highlight=False)
+    if report.stopped_because is not None:
+        console.print(_plain(f"  stopped early: {report.stopped_because}"), soft_wrap=True)
     for failure in report.failures:
         rows = "1 row" if failure.rows == 1 else f"{failure.rows:,} rows"
-        console.print(
-            _plain(f"  {rows}: {failure.code or 'not done'}: {failure.message or ''}"), soft_wrap=True
-        )
+        code = f"{failure.code} (at fault: {failure.fault})" if failure.code is not None else "not done"
+        console.print(_plain(f"  {rows}: {code}: {failure.message or ''}"), soft_wrap=True)
     console.print(Text(f"results in {results}"), soft_wrap=True)
     if report.errors is not None:
         console.print(Text(f"errors in {errors}"), soft_wrap=True)
@@ -122,7 +123,7 @@ def show_jobs(jobs: Iterable[JobOverview]) -> None:
     for job in jobs:
         counts = job.counts
         age = duration((datetime.now(UTC) - job.created_at).total_seconds())
-        state = Text(job.state.value, _STATE_STYLES[job.state])
+        state = Text("paused", "magenta") if job.paused else Text(job.state.value, _STATE_STYLES[job.state])
         rows, not_ok = f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}"
         table.add_row(job.job_id, job.kind, state, rows, not_ok, age, _plain(job.source))
     output_console().print(table)

@@ -1,7 +1,7 @@
 """Submit: check the whole input as it streams into shards, then make the job known, then queue it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -22,6 +22,9 @@ from jobs.stores.source import SourceRef, read_source
 from producer.connection import Connection
 from producer.errors import UserError
 
+MakeRows = Callable[[str], Iterator[Row]]
+"""From the new job's id, under which their documents go, to its rows."""
+
 SHARD_ROWS: dict[Kind, int] = {"classify": 64, "summarize": 4, "generate": 32, "embed": 64}
 
 
@@ -38,6 +41,7 @@ class Order:
     max_failed_share: float = 0.0
     idempotency_key: str | None = None
     shard_rows: int | None = None
+    retry_of: str | None = None
 
 
 def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> str:
@@ -46,14 +50,26 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
     Raises:
         InputError: the input is refused, and nothing of the job is left in the store.
     """
+
+    allowed = (connection.store.uri, *connection.allowed_sources)
+
+    def stored(job_id: str) -> Iterator[Row]:
+        for row_no, row in enumerate(rows):
+            readable = _readable_by_workers(row, allowed)
+            yield _stored_row(connection.store, order, job_id, row_no, readable)
+
+    return make_job(connection, order, stored)
+
+
+def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
+    """Write a job, make it known and queue it, whatever its rows come from."""
     store = connection.store
     if order.idempotency_key is not None and (known := find_job(store, order.idempotency_key)) is not None:
         _check_same(read_manifest(store, known), order)
         return known
     job_id = new_job_id()
-    readable = (_readable_by_workers(row, (store.uri, *connection.allowed_sources)) for row in rows)
     try:
-        manifest = _write_job(store, order, job_id, readable)
+        manifest = _write_job(store, order, job_id, make_rows(job_id))
     except BaseException:
         _remove(store, job_id)
         raise
@@ -96,7 +112,11 @@ def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
 
 
 def _idempotency(key: str) -> str:
-    return layout.idempotency(hashlib.sha256(key.encode()).hexdigest()[:40])
+    return layout.idempotency(_digest(key))
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
 def _remove(store: ObjectStore, job_id: str) -> None:
@@ -119,10 +139,9 @@ class _Shards:
         self.sha256.update(body)
 
 
-def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[InputRow]) -> Manifest:
+def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row]) -> Manifest:
     shards = _Shards(store, job_id)
-    stored = (_stored_row(store, order, job_id, row_no, row) for row_no, row in enumerate(rows))
-    while batch := list(islice(stored, order.shard_rows or SHARD_ROWS[order.spec.kind])):
+    while batch := list(islice(rows, order.shard_rows or SHARD_ROWS[order.spec.kind])):
         shards.write(batch)
     if not shards.rows:
         raise UserError(f"{order.source} has no rows; a job needs at least one")
@@ -138,6 +157,8 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Inp
         created_at=datetime.now(UTC),
         shard_rows=tuple(shards.rows),
         input_sha256=shards.sha256.hexdigest(),
+        retry_of=order.retry_of,
+        idempotency_digest=None if order.idempotency_key is None else _digest(order.idempotency_key),
     )
 
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from jobs import layout
+from jobs.control import read_controls
 from jobs.ledger import Ledger
 from jobs.manifest import FailureExample, JobState, Manifest, Report
 from jobs.outcome import Code, Counts, Outcome, Status
 from jobs.papers import read_manifest, read_report
+from jobs.parts import read_part
 from jobs.shards import CorruptObjectError, decode_part
 from jobs.stores import ObjectStore
 from worker.leases import Leases
-from worker.parts import read_part
 from worker.result_files import write_errors, write_results
 
 log = logging.getLogger(__name__)
@@ -79,12 +80,15 @@ class Finisher:
             )
         results = write_results(self._store, manifest, self._part)
         errors = write_errors(self._store, manifest, self._part) if counts.ok < counts.rows else None
+        cancel = read_controls(self._store, manifest).cancel
+        is_hopeless = cancel is not None and cancel.hopeless
         report = Report(
             job_id=manifest.job_id,
-            state=end_state(manifest, counts),
+            state=end_state(manifest, counts, is_hopeless),
             rows=counts.rows,
             counts=counts,
             failures=tally.examples(),
+            stopped_because=cancel.reason if cancel is not None else None,
             results=results,
             errors=errors,
             created_at=manifest.created_at,
@@ -111,8 +115,13 @@ class Finisher:
         yield from decode_part(body, manifest.job_id, shard_no)
 
 
-def end_state(manifest: Manifest, counts: Counts) -> JobState:
-    """A job that was stopped on the way is partial, whatever share of its rows was done."""
+def end_state(manifest: Manifest, counts: Counts, is_hopeless: bool = False) -> JobState:
+    """A job that was stopped on the way is partial, whatever share of its rows was done.
+
+    Unless it was stopped because none of them was ok, and none became so since.
+    """
+    if is_hopeless and not counts.ok:
+        return JobState.FAILED
     # Divided, not multiplied: 0.29 * 100 is less than 29.
     if counts.cancelled + counts.expired == 0 and counts.failed / counts.rows <= manifest.max_failed_share:
         return JobState.SUCCEEDED

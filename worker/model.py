@@ -41,7 +41,7 @@ class Model:
         except RequestTooLong as error:
             raise RowError(Code.TOO_LONG, str(error)) from error
         except RequestError as error:
-            raise RowError(Code.BAD_REQUEST, str(error)) from error
+            raise RowError(Code.REFUSED, str(error)) from error
         assert isinstance(result, answer), (result, answer)
         return result
 

@@ -1,20 +1,22 @@
 """Reconcile: one worker looks at all open jobs and sends again what nobody runs and nobody queues."""
 
 import logging
+from datetime import UTC, datetime
 
 import redis
 
 from jobs import layout, queues
+from jobs.control import copy_controls
 from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
-from jobs.manifest import Manifest, Priority
+from jobs.manifest import Manifest
+from jobs.mend import is_finish_lost, lost_shards, rebuild
 from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore, StoreUnavailable
+from worker.hopeless import stop_if_hopeless
 from worker.settle import Settler
 
 log = logging.getLogger(__name__)
-
-_FINISH = "finish"
 
 
 class Reconciler:
@@ -60,33 +62,28 @@ class Reconciler:
     def _reconcile(self, manifest: Manifest) -> set[str]:
         """Mend one job; returns the task ids that look lost, but not yet for long enough."""
         job_id = manifest.job_id
+        controls = copy_controls(self._store, self._ledger, manifest)
         if not self._ledger.knows(job_id):
-            self._rebuild(manifest)
+            log.warning("action=rebuild job=%s", job_id)
+            rebuild(self._store, self._ledger, manifest)
         settled = self._ledger.settled(job_id)
         if len(settled) == manifest.num_shards or read_report(self._store, job_id) is not None:
             return self._mend_finish(manifest)
-        suspects = self._mend_shards(manifest, settled)
+        if controls.cancel is None:
+            stop_if_hopeless(self._store, self._ledger, manifest)
+        if controls.holds_back(datetime.now(UTC)):
+            return set()
+        if controls.priority is not manifest.priority:
+            self._dispatcher.requeue(manifest)  # whoever changed it may have died before doing so
+        suspects = self._mend_shards(manifest)
         self._dispatcher.top_up(manifest)
         return suspects
 
-    def _rebuild(self, manifest: Manifest) -> None:
-        log.warning("action=rebuild job=%s", manifest.job_id)
-        self._settler.teach(manifest)
-        if self._store.exists(layout.cancel(manifest.job_id)):
-            self._ledger.stop(manifest.job_id)
-
-    def _mend_shards(self, manifest: Manifest, settled: set[int]) -> set[str]:
+    def _mend_shards(self, manifest: Manifest) -> set[str]:
         job_id = manifest.job_id
-        progress = self._ledger.progress(job_id)
-        cursor = progress.cursor if progress is not None else 0
-        unsettled = [shard_no for shard_no in range(cursor) if shard_no not in settled]
-        held = self._ledger.held(job_id, [str(shard_no) for shard_no in unsettled])
-        queued = self._queued(manifest)
         suspects: set[str] = set()
-        for shard_no in unsettled:
+        for shard_no in lost_shards(self._ledger, manifest):
             task_id = queues.shard_task_id(job_id, shard_no)
-            if str(shard_no) in held or task_id in queued:
-                continue
             if task_id not in self._suspects:
                 suspects.add(task_id)
             elif not self._settler.adopt(manifest, shard_no):
@@ -95,15 +92,11 @@ class Reconciler:
         return suspects
 
     def _mend_finish(self, manifest: Manifest) -> set[str]:
-        task_id = queues.finish_task_id(manifest.job_id)
-        if self._ledger.held(manifest.job_id, [_FINISH]) or task_id in self._queued(manifest):
+        if not is_finish_lost(self._ledger, manifest):
             return set()
+        task_id = queues.finish_task_id(manifest.job_id)
         if task_id not in self._suspects:
             return {task_id}
         log.warning("action=send_again job=%s unit=finish", manifest.job_id)
         self._dispatcher.send_finish(manifest)
         return set()
-
-    def _queued(self, manifest: Manifest) -> set[str]:
-        names = [queues.queue_name(manifest.model.alias, priority) for priority in Priority]
-        return set().union(*(queues.queued_task_ids(self._ledger.client, name) for name in names))

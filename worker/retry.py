@@ -6,6 +6,7 @@ import redis
 
 from engine import EngineError
 from jobs.outcome import Code
+from jobs.papers import NoSuchJobError
 from jobs.shards import NewerFormatError
 from jobs.stores import StoreUnavailable
 from worker.engine_process import EngineDied, EngineUnavailable
@@ -27,12 +28,13 @@ class OtherModelError(Exception):
     """The job was promised other weights than this worker has."""
 
 
-# What is away, work for another worker, and the end of an engine that many shards were in.
+# What is away or removed, work for another worker, and the end of an engine that many shards were in.
 _SAY_NOTHING = (
     redis.RedisError,
     StoreUnavailable,
     NewerFormatError,
     OtherModelError,
+    NoSuchJobError,
     EngineDied,
     EngineUnavailable,
     QuarantineBusy,

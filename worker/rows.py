@@ -5,16 +5,18 @@ import logging
 from collections.abc import Callable, Sequence
 
 from engine import EngineError, RequestError
+from jobs.control import Halt
 from jobs.manifest import Row
-from jobs.outcome import Code, Counts, Outcome, RowError, Status
+from jobs.outcome import Code, Counts, Outcome, RowError
 from jobs.stores import StoreError
+from worker.halted import halted_outcome
 from worker.kinds import Kind
 
 log = logging.getLogger(__name__)
 
 ReadText = Callable[[Row], str]
-Watch = Callable[[Counts], Status | None]
-"""Told the counts so far, twice a second; answers how rows that aren't done must end, if the job is over."""
+Watch = Callable[[Counts], Halt | None]
+"""Told the counts so far, twice a second; answers what is to become of rows that aren't done, if anything."""
 
 Note = Callable[[Outcome], None]
 """Told each row's outcome when it has one, so that it isn't lost where the engine breaks under the others."""
@@ -30,20 +32,21 @@ async def run_rows(
     Raises:
         EngineError: the engine broke; no row is to blame, and the shard is tried again.
         StoreError: a document couldn't be read because the store is away; likewise.
+        GivenBack: the watch said so, and some row isn't done.
     """
     prepared = asyncio.create_task(kind.prepare())
     tasks = [asyncio.create_task(_run_and_note(row, kind, read_text, prepared, note)) for row in rows]
     try:
-        stopped = await _watch_until_done(tasks, watch)
+        halt = await _watch_until_done(tasks, watch)
     finally:
         # Whether the job was stopped or a row broke the shard: the engine must not go on with the others.
         for task in (prepared, *tasks):
             task.cancel()
         await asyncio.gather(prepared, *tasks, return_exceptions=True)
-    return [_outcome(task, row, stopped) for task, row in zip(tasks, rows, strict=True)]
+    return [_outcome(task, row, halt) for task, row in zip(tasks, rows, strict=True)]
 
 
-async def _watch_until_done(tasks: "list[asyncio.Task[Outcome]]", watch: Watch) -> Status | None:
+async def _watch_until_done(tasks: "list[asyncio.Task[Outcome]]", watch: Watch) -> Halt | None:
     waiting = set(tasks)
     while waiting:
         done, waiting = await asyncio.wait(
@@ -52,16 +55,16 @@ async def _watch_until_done(tasks: "list[asyncio.Task[Outcome]]", watch: Watch) 
         for task in done:
             task.result()
         finished = Counts.of(task.result() for task in tasks if task.done())
-        if (stopped := await asyncio.to_thread(watch, finished)) is not None:
-            return stopped
+        if (halt := await asyncio.to_thread(watch, finished)) is not None:
+            return halt
     return None
 
 
-def _outcome(task: "asyncio.Task[Outcome]", row: Row, stopped: Status | None) -> Outcome:
+def _outcome(task: "asyncio.Task[Outcome]", row: Row, halt: Halt | None) -> Outcome:
     if not task.cancelled():
         return task.result()
-    assert stopped is not None, "only a stopped job leaves rows undone"
-    return Outcome.stopped(row.id, stopped)
+    assert halt is not None, "only a halt leaves rows undone"
+    return halted_outcome(row.id, halt)
 
 
 async def _run_and_note(

@@ -9,20 +9,23 @@ from functools import partial
 import redis
 
 from jobs import layout
+from jobs.control import read_controls
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Row
-from jobs.outcome import Counts, Outcome, Status
+from jobs.outcome import Outcome
 from jobs.papers import read_manifest
 from jobs.shards import CorruptObjectError, decode_shard
 from jobs.stores import ObjectStore
+from worker.halted import GivenBack, halted_outcome
 from worker.kinds import make_kind
 from worker.leases import Leases
 from worker.model import Model
 from worker.quarantine import Quarantine
 from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
 from worker.row_text import RowTexts
-from worker.rows import run_rows
+from worker.rows import Watch, run_rows
 from worker.settle import Settler
+from worker.watch import ShardWatch
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class ShardRunner:
             return
         try:
             self._run_held(job_id, shard_no)
+        except GivenBack as given_back:
+            self._give_back(job_id, shard_no, given_back)
         except Exception as error:
             self._after_error(job_id, shard_no, error)
         finally:
@@ -74,35 +79,25 @@ class ShardRunner:
                 f"{self._model.fingerprint}"
             )
         rows = self._read_rows(manifest, shard_no)
-        stopped = self._stopped(manifest, self._store.exists(layout.cancel(job_id)))
-        outcomes = (
-            [Outcome.stopped(row.id, stopped) for row in rows]
-            if stopped is not None
-            else self._run_rows(manifest, shard_no, rows)
-        )
+        controls = read_controls(self._store, manifest)
+        if (halt := controls.halt(datetime.now(UTC))) is None:
+            watch = ShardWatch(self._store, self._ledger, manifest, shard_no, controls)
+            outcomes = self._run_rows(manifest, shard_no, rows, watch.look)
+        else:
+            outcomes = [halted_outcome(row.id, halt) for row in rows]
         self._settler.settle(manifest, shard_no, outcomes)
 
-    def _run_rows(self, manifest: Manifest, shard_no: int, rows: list[Row]) -> list[Outcome]:
+    def _run_rows(self, manifest: Manifest, shard_no: int, rows: list[Row], watch: Watch) -> list[Outcome]:
         read_text = partial(self._texts.read, manifest.job_id)
-        watch = partial(self._watch, manifest, shard_no)
         if self._ledger.is_suspect(manifest.job_id, shard_no):
             return self._quarantine.run(manifest, shard_no, rows, read_text, watch)
         return asyncio.run(run_rows(rows, make_kind(manifest.spec, self._model), read_text, watch))
 
-    def _watch(self, manifest: Manifest, shard_no: int, counts: Counts) -> Status | None:
-        cancelled = False
-        # Progress is for show, and a Redis that is away must not stop work that is under way.
+    def _give_back(self, job_id: str, shard_no: int, given_back: GivenBack) -> None:
+        """Leave the shard for later: whoever resumes the job, or the reconciler, sends it again."""
+        log.info("action=give_back job=%s shard=%s reason=%s", job_id, shard_no, given_back)
         with contextlib.suppress(redis.RedisError):
-            self._ledger.report_progress(manifest.job_id, shard_no, counts)
-            cancelled = self._ledger.is_stopped(manifest.job_id)
-        return self._stopped(manifest, cancelled)
-
-    def _stopped(self, manifest: Manifest, cancelled: bool) -> Status | None:
-        if cancelled:
-            return Status.CANCELLED
-        if manifest.deadline is not None and datetime.now(UTC) >= manifest.deadline:
-            return Status.EXPIRED
-        return None
+            self._ledger.forget_progress(job_id, shard_no)
 
     def _read_rows(self, manifest: Manifest, shard_no: int) -> list[Row]:
         if (body := self._store.get(layout.shard(manifest.job_id, shard_no))) is None:

@@ -10,9 +10,9 @@ from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest
 from jobs.outcome import Counts, Outcome
+from jobs.parts import read_part
 from jobs.shards import encode_part, part_counts
 from jobs.stores import ObjectStore, StoreUnavailable
-from worker.parts import read_part
 from worker.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -52,15 +52,6 @@ class Settler:
             return False
         self._note(manifest, shard_no, counts)
         return True
-
-    def teach(self, manifest: Manifest) -> None:
-        """Tell a ledger that has lost the job which parts there are; queues nothing."""
-        self._ledger.open(manifest)
-        keys = set(self._store.list(layout.parts_prefix(manifest.job_id)))
-        for shard_no in range(manifest.num_shards):
-            is_there = layout.part(manifest.job_id, shard_no) in keys
-            if is_there and (counts := self._published(manifest, shard_no)) is not None:
-                self._ledger.settle(manifest.job_id, shard_no, counts)
 
     def _publish(self, manifest: Manifest, shard_no: int, body: bytes) -> Counts:
         """What the part adds up to that stands in the store now: ours, or the winner's.

@@ -3,9 +3,9 @@
 import logging
 
 from jobs.papers import read_manifest
+from jobs.parts import check_part
 from jobs.shards import decode_part
 from jobs.stores import ObjectStore, StoreError
-from worker.parts import check_part
 from worker.settle import Settler
 from worker.spool import Spool, SpooledPart
 

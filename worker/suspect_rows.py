@@ -10,6 +10,7 @@ from jobs.manifest import Row
 from jobs.outcome import Code, Counts, Outcome, Usage
 from worker.bisection import Bisection
 from worker.engine_process import EngineDied
+from worker.halted import halted_outcome
 from worker.kinds import Kind
 from worker.rows import ReadText, Watch, run_rows
 
@@ -24,14 +25,14 @@ async def run_suspect_rows(
     """One outcome per row, in order, on an engine that nobody else uses and that is restarted when it dies.
 
     Raises:
-        EngineError, StoreError: as `run_rows` does, but never EngineDied.
+        EngineError, StoreError, GivenBack: as `run_rows` does, but never EngineDied.
     """
     await _prepare(kind)
     suspects = _Suspects(rows, _Prepared(kind), read_text, watch)
     bisection = Bisection.of(row.id for row in rows)
     while (group := bisection.group) is not None:
-        if (stopped := await asyncio.to_thread(watch, suspects.counts)) is not None:
-            suspects.note(*(Outcome.stopped(row_id, stopped) for row_id in bisection.undone))
+        if (halt := await asyncio.to_thread(watch, suspects.counts)) is not None:
+            suspects.note(*(halted_outcome(row_id, halt) for row_id in bisection.undone))
             break
         await suspects.run(group)
         bisection = bisection.after_run(suspects.outcomes)

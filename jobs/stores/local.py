@@ -93,7 +93,9 @@ class LocalStore:
     def folders(self, prefix: str) -> Iterator[str]:
         with self._clear_errors(prefix):
             names = _names_in(self._folder / checked_prefix(prefix))
-        return (name.removesuffix("/") for name in names if name.endswith("/"))
+        folders = (name for name in names if name.endswith("/"))
+        # An empty folder is what is left of removed objects.
+        return (name.removesuffix("/") for name in folders if any(self._walk(prefix + name)))
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

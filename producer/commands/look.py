@@ -1,4 +1,4 @@
-"""`bydawn status`, `jobs`, `results`, `cancel` and `queues`."""
+"""`bydawn status`, `jobs`, `results` and `queues`: they change nothing."""
 
 import shutil
 import sys
@@ -16,8 +16,7 @@ from jobs.manifest import Report
 from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore
 from producer import options, screen
-from producer.cancel import cancel_job
-from producer.connection import connect, connect_ledger, connect_store, settings_from
+from producer.connection import connect_ledger, connect_store, settings_from
 from producer.errors import JobFailedError, UserError
 from producer.export import export
 from producer.overview import JobOverview, QueueDepth, job_overview, queue_depths, recent_jobs
@@ -92,20 +91,6 @@ def results(
             shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
 
 
-def cancel(
-    job_id: options.JobId,
-    store: options.Store = "",
-    broker: options.Broker = None,
-) -> None:
-    """Stop a job within seconds; what is done is kept, the rest ends as cancelled."""
-    connection = connect(settings_from(store, broker))
-    if cancel_job(connection.store, connection.ledger, job_id):
-        screen.warn_if_nobody_works(connection.ledger, read_manifest(connection.store, job_id).model.alias)
-        typer.echo(f"{job_id} is being cancelled; `bydawn status {job_id} --watch` shows its end")
-    else:
-        typer.echo(f"{job_id} has ended already")
-
-
 def queues(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every second.")] = False,
     store: options.Store = "",
@@ -148,4 +133,4 @@ def _report(store: ObjectStore, job_id: str) -> Report:
     return report
 
 
-COMMANDS = (status, jobs, results, cancel, queues)
+COMMANDS = (status, jobs, results, queues)

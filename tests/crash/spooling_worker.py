@@ -8,7 +8,6 @@ from jobs.outcome import Outcome
 from jobs.stores import ObjectStore
 from jobs.stores.locations import S3Location
 from jobs.stores.s3 import S3Store
-from jobs.stores.s3_client import S3Access
 from tests.servers import BUCKET, S3Server
 from tests.worker.fakes import fake_ledger
 from worker.settle import Settler
@@ -17,8 +16,7 @@ from worker.spool import Spool, spool_folder
 
 def hasty_store(server: S3Server, prefix: str) -> ObjectStore:
     """One whose client says at once that the server is away, instead of after half a minute."""
-    access = S3Access(server.endpoint_url, server.access_key_id, server.secret_access_key)
-    return S3Store(S3Location(BUCKET, prefix), access, max_attempts=1)
+    return S3Store(S3Location(BUCKET, prefix), server.access, max_attempts=1)
 
 
 def settle(server: S3Server, prefix: str, spool: Path, manifest: Manifest, outcomes: list[Outcome]) -> None:

@@ -9,7 +9,7 @@ JOB = "20260101t000000-00000001"
 def test_keys_are_what_the_design_promises() -> None:
     assert layout.open_marker(JOB) == f"open/{JOB}"
     assert layout.manifest(JOB) == f"jobs/{JOB}/manifest.json"
-    assert layout.cancel(JOB) == f"jobs/{JOB}/control/cancel.json"
+    assert layout.control(JOB, "cancel") == f"jobs/{JOB}/control/cancel.json"
     assert layout.shard(JOB, 42) == f"jobs/{JOB}/shards/00000042.jsonl"
     assert layout.part(JOB, 42) == f"jobs/{JOB}/parts/00000042.jsonl"
     assert layout.results(JOB, ResultFormat.PARQUET) == f"jobs/{JOB}/results.parquet"

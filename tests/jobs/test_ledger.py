@@ -106,13 +106,13 @@ def test_a_shard_is_a_suspect_until_it_is_cleared_and_never_for_good() -> None:
 def test_an_ended_job_keeps_its_sums_for_a_while_and_nothing_else() -> None:
     ledger, job = _opened(1)
     ledger.settle(job.job_id, 0, Counts(ok=2))
-    ledger.stop(job.job_id)
+    ledger.copy_controls(job.job_id, {"cancel": "{}"})
     ledger.suspect(job.job_id, 0)
     ledger.end(job.job_id, JobState.SUCCEEDED)
     progress = ledger.progress(job.job_id)
     assert progress is not None
     assert progress.state is JobState.SUCCEEDED
-    assert not ledger.is_stopped(job.job_id)
+    assert ledger.controls(job.job_id) == {}
     assert not ledger.is_suspect(job.job_id, 0)
     assert all(ledger.client.ttl(key) > 0 for key in ledger.client.keys("*"))
 

@@ -30,7 +30,19 @@ def _help(*command: str) -> str:
 def test_the_commands_that_the_readme_says_take_json_are_those_that_do() -> None:
     (said,) = re.findall(r"((?:`\w+`[\s,and]+)+)take `--json`", README)
     every: list[tuple[str, ...]] = [
-        (name,) for name in ("status", "jobs", "dead", "queues", "results", "cancel", "worker")
+        (name,)
+        for name in (
+            "status",
+            "jobs",
+            "dead",
+            "queues",
+            "results",
+            "cancel",
+            "retry",
+            "rm",
+            "repair",
+            "worker",
+        )
     ]
     every += [("run", "embed"), ("submit", "embed")]
     taking = {command[0] for command in every if "--json" in _help(*command)}

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from jobs import layout
+from jobs.control import CancelOrder, copied_controls, give_order
 from jobs.ledger import Ledger
 from jobs.manifest import JobState, Manifest
 from jobs.outcome import Counts, Outcome, Usage
@@ -108,7 +109,7 @@ def test_rebuilding_a_long_job_sends_no_shard_that_has_its_part() -> None:
 
 def test_a_cancellation_outlives_a_wiped_redis() -> None:
     bench = Bench()
-    _settled_job(bench, shards=1)
-    bench.store.put(layout.cancel(JOB), b"{}")
+    manifest = _settled_job(bench, shards=1)
+    give_order(bench.store, JOB, CancelOrder())
     _reconciler(bench).reconcile_all()
-    assert bench.ledger.is_stopped(JOB)
+    assert copied_controls(bench.ledger, manifest).cancel is not None

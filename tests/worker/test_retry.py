@@ -5,6 +5,7 @@ import redis
 
 from engine import EngineError, ModelError, OutOfMemory
 from jobs.outcome import Code
+from jobs.papers import NoSuchJobError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError, StoreUnavailable
 from worker.engine_process import EngineDied, EngineUnavailable
@@ -19,6 +20,7 @@ from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decid
         (StoreUnavailable(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (NewerFormatError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (OtherModelError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
+        (NoSuchJobError(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (EngineUnavailable(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (QuarantineBusy(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (EngineDied(), Decision.SUSPECT, Decision.SUSPECT, None),

@@ -6,12 +6,14 @@ import threading
 import pytest
 
 from engine import EngineError, Request
+from jobs.control import Halt
 from jobs.manifest import Row
 from jobs.outcome import Code, Counts, Outcome, RowError, Status
 from jobs.spec import GenerateSpec
 from jobs.stores import StoreUnavailable
 from tests.worker.fakes import FakeEngine, completion, fake_model, rows
 from worker.engine_messages import Result
+from worker.halted import GivenBack
 from worker.kinds import make_kind
 from worker.rows import run_rows
 
@@ -33,13 +35,13 @@ def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
     return EngineError("the step failed") if "crash" in prompt else completion(f"re: {prompt}")
 
 
-def _run(texts: list[str], watch: "list[Counts] | Status | None" = None) -> tuple[list[Outcome], FakeEngine]:
+def _run(texts: list[str], watch: "list[Counts] | Halt | None" = None) -> tuple[list[Outcome], FakeEngine]:
     model, engine = fake_model(_answer)
 
-    def look(counts: Counts) -> Status | None:
+    def look(counts: Counts) -> Halt | None:
         if isinstance(watch, list):
             watch.append(counts)
-        return watch if isinstance(watch, Status) else None
+        return watch if isinstance(watch, Halt) else None
 
     kind = make_kind(GenerateSpec(), model)
     return asyncio.run(run_rows(rows(*texts), kind, _text, look)), engine
@@ -83,7 +85,21 @@ def test_what_is_no_rows_fault_breaks_the_shard_and_stops_its_other_requests(
 
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
 def test_a_stopped_job_keeps_what_is_done_and_cancels_the_rest_in_the_engine(status: Status) -> None:
-    outcomes, engine = _run(["a", "hang", "b"], status)
+    outcomes, engine = _run(["a", "hang", "b"], Halt(status, "as someone said"))
     assert [each.status for each in outcomes] == [Status.OK, status, Status.OK]
+    assert "as someone said" in (outcomes[1].message or "")
     hanging = next(f for f, prompt in zip(engine.futures, engine.prompts, strict=True) if "hang" in prompt)
     assert hanging.cancelled()
+
+
+def test_a_shard_that_is_given_back_ends_no_row_and_leaves_none_in_the_engine() -> None:
+    model, engine = fake_model(_answer)
+    run = run_rows(rows("a", "hang"), make_kind(GenerateSpec(), model), _text, lambda _: Halt(None, "paused"))
+    with pytest.raises(GivenBack, match="paused"):
+        asyncio.run(run)
+    assert all(future.done() for future in engine.futures)
+
+
+def test_a_shard_whose_rows_are_all_done_is_not_given_back() -> None:
+    outcomes, _ = _run(["a", "b"], Halt(None, "paused"))
+    assert [each.status for each in outcomes] == [Status.OK, Status.OK]

@@ -7,6 +7,7 @@ import pytest
 
 from engine import EngineError, Request
 from jobs import layout
+from jobs.control import CancelOrder, DeadlineOrder, PauseOrder, end_pause, give_order
 from jobs.manifest import Manifest
 from jobs.outcome import Code, Outcome, Status
 from jobs.shards import decode_part
@@ -111,7 +112,7 @@ def test_a_shard_that_cannot_be_read_ends_with_as_many_failed_rows(bench: Bench)
 
 def test_a_cancelled_jobs_rows_end_as_cancelled(bench: Bench) -> None:
     manifest = _job(bench, "a", "b")
-    bench.store.put(layout.cancel(manifest.job_id), b"{}")
+    give_order(bench.store, manifest.job_id, CancelOrder())
     assert _run(bench, manifest).prompts == []
     assert [outcome.status for outcome in _part(bench, manifest) or []] == [Status.CANCELLED] * 2
 
@@ -122,6 +123,29 @@ def test_rows_after_the_deadline_end_as_expired(bench: Bench) -> None:
     assert [outcome.status for outcome in _part(bench, manifest) or []] == [Status.EXPIRED]
 
 
+def test_a_changed_deadline_counts_and_the_old_one_does_not(bench: Bench) -> None:
+    passed, ahead = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    manifest = _job(bench, "a", deadline=passed)
+    give_order(bench.store, manifest.job_id, DeadlineOrder(deadline=ahead))
+    assert len(_run(bench, manifest).prompts) == 1
+    other = _job(bench, "a", deadline=ahead, job_id="20260101t000000-00000002")
+    give_order(bench.store, other.job_id, DeadlineOrder(deadline=passed))
+    assert _run(bench, other).prompts == []
+    assert [outcome.status for outcome in _part(bench, other) or []] == [Status.EXPIRED]
+
+
+def test_a_paused_jobs_shard_is_left_as_it_is_until_the_job_goes_on(bench: Bench) -> None:
+    manifest = _job(bench, "a")
+    give_order(bench.store, manifest.job_id, PauseOrder())
+    for _ in range(MAX_ATTEMPTS + 1):
+        assert _run(bench, manifest).prompts == []
+    assert _part(bench, manifest) is None
+    end_pause(bench.store, manifest.job_id)
+    assert len(_run(bench, manifest).prompts) == 1
+    assert [outcome.status for outcome in _part(bench, manifest) or []] == [Status.OK]
+
+
 def test_a_message_for_a_job_that_is_not_there_does_no_harm(bench: Bench) -> None:
     Worker(bench).runner.run("20260101t000000-00000009", 0)
     assert bench.outbox.task_ids == []
+    assert bench.ledger.client.keys("*") == [], "a removed job leaves nothing behind"

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from engine import EngineError, Request
+from jobs.control import Halt
 from jobs.manifest import Row
 from jobs.outcome import Code, Counts, Outcome, RowError, Status
 from jobs.spec import ClassifySpec, GenerateSpec, Label, Spec
@@ -91,16 +92,16 @@ def test_the_message_of_a_poison_row_says_why_and_quotes_nothing() -> None:
 def test_a_job_that_is_cancelled_keeps_what_is_done_and_kills_no_more_engines() -> None:
     seen: list[Counts] = []
 
-    def watch(counts: Counts) -> Status | None:
+    def watch(counts: Counts) -> Halt | None:
         seen.append(counts)
-        return Status.CANCELLED if counts.ok == 3 else None
+        return Halt(Status.CANCELLED) if counts.ok == 3 else None
 
     outcomes, engine = _run(["a", "b", "c", "slow", "slow"], watch)
     assert [outcome.status for outcome in outcomes] == [Status.OK] * 3 + [Status.CANCELLED] * 2
     assert engine.num_deaths == 0
     assert seen[0] == Counts()
 
-    outcomes, engine = _run(["poison 1", "poison 2"], lambda _: Status.EXPIRED)
+    outcomes, engine = _run(["poison 1", "poison 2"], lambda _: Halt(Status.EXPIRED))
     assert [outcome.status for outcome in outcomes] == [Status.EXPIRED] * 2
     assert engine.prompts == []
 

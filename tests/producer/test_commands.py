@@ -1,0 +1,192 @@
+"""The commands about running and ended jobs, over a real Valkey and a folder, with Celery's queues."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery
+from pydantic import SecretStr
+
+from engine import Request
+from jobs import layout, queues
+from jobs.broker import parse_broker
+from jobs.ledger import Ledger
+from jobs.manifest import Manifest, Priority, ServedModel
+from jobs.papers import read_report
+from jobs.stores import ObjectStore, open_store
+from producer.cli import main
+from tests.worker.fakes import FINGERPRINT, completion, make_job, rows
+from tests.worker.hand_worker import HandWorker
+from worker.engine_messages import Result
+
+pytestmark = pytest.mark.integration
+
+Run = Callable[..., tuple[int, str]]
+JOB = "20260101t000000-00000001"
+
+
+@pytest.fixture
+def url(valkey_url: str) -> str:
+    return valkey_url.replace("/0", "/9")
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        yield Ledger(client)
+        client.flushdb()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    store = open_store(str(tmp_path / "store"))
+    served = ServedModel(
+        alias="tiny", fingerprint=FINGERPRINT, name="tiny", max_model_len_tokens=100, kinds=("generate",)
+    )
+    store.put(layout.model("tiny"), served.model_dump_json().encode())
+    return store
+
+
+@pytest.fixture
+def worker(store: ObjectStore, ledger: Ledger, url: str) -> Iterator[HandWorker]:
+    app = Celery("test", set_as_current=False)
+    app.conf.update(queues.celery_options(parse_broker(SecretStr(url))))
+    yield HandWorker(store, ledger, _answer, queues.sender(app), window_shards=64)
+    app.close()
+
+
+def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
+    return completion("fine") if "bad" not in prompt else ValueError("a bug of ours")
+
+
+@pytest.fixture
+def job(store: ObjectStore, worker: HandWorker) -> Manifest:
+    manifest = make_job(
+        store, [rows("a", start=0), rows("bad", start=1), rows("c", start=2)], priority=Priority.BULK
+    )
+    worker.dispatcher.start(manifest)
+    return manifest
+
+
+@pytest.fixture
+def run(url: str, store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str]:
+        """The exit code, and what was printed."""
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--store", store.uri.removeprefix("file://"), "--broker", url])
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out + printed.err
+
+    return run
+
+
+def test_a_job_is_paused_told_so_and_resumed(run: Run, worker: HandWorker, job: Manifest) -> None:
+    assert run("pause", JOB) == (0, f"{JOB} is paused until `bydawn resume {JOB}`\n")
+    assert "paused" in run("status", JOB)[1]
+    assert "paused" in run("jobs")[1]
+    assert json.loads(run("status", JOB, "--json")[1])["paused"] is True
+    worker.run_all()
+    assert worker.engine.prompts == []
+    code, told = run("resume", JOB)
+    assert (code, f"{JOB} goes on" in told) == (0, True)
+    assert "running" in run("status", JOB)[1]
+    worker.run_all()
+    assert len(worker.engine.prompts) == 3
+
+
+def test_priority_and_deadline_of_a_running_job_are_changed_and_told(
+    run: Run, worker: HandWorker, job: Manifest
+) -> None:
+    assert run("priority", JOB, "urgent") == (0, f"{JOB} is urgent from its next shard on\n")
+    assert run("deadline", JOB, "2099-01-31 06:00", "Europe/Berlin") == (
+        0,
+        f"{JOB} expires at 2099-01-31T06:00+01:00\n",
+    )
+    told = json.loads(run("status", JOB, "--json")[1])
+    assert (told["priority"], told["deadline"]) == ("urgent", "2099-01-31T06:00:00+01:00")
+    assert worker.waiting == {"urgent": [f"{JOB}/{n}" for n in range(3)], "standard": [], "bulk": []}
+    assert run("deadline", JOB, "none") == (0, f"{JOB} has no deadline\n")
+    assert json.loads(run("status", JOB, "--json")[1])["deadline"] is None
+    assert run("deadline", JOB, "soon")[0] == 2
+    assert run("deadline", JOB, "2001-01-01")[0] == 2
+
+
+def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
+    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+) -> None:
+    worker.run_next()
+    run("pause", JOB)
+    worker.run_all()
+    assert run("cancel", JOB)[0] == 0
+    worker.run_all()
+    report = read_report(store, JOB)
+    assert report is not None
+    assert (report.counts.ok, report.counts.cancelled) == (1, 2)
+    assert store.exists(f"jobs/{JOB}/_PARTIAL")
+
+
+def test_an_ended_job_refuses_what_is_for_running_ones_in_one_line(
+    run: Run, worker: HandWorker, job: Manifest
+) -> None:
+    worker.run_all()
+    for arguments in (
+        ("pause",),
+        ("resume",),
+        ("deadline", "06:00"),
+        ("deadline", "none"),
+        ("priority", "bulk"),
+    ):
+        code, told = run(arguments[0], JOB, *arguments[1:])
+        assert code == 2, arguments
+        assert told.startswith(f"bydawn: {JOB} ended as partial"), told
+        assert told.count("\n") == 1
+    assert run("cancel", JOB) == (0, f"{JOB} has ended already\n")
+
+
+def test_who_is_at_fault_is_told_and_what_failed_is_retried_by_code(
+    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+) -> None:
+    worker.run_all()
+    code, told = run("status", JOB)
+    assert (code, "1 row: internal_error (at fault: us)" in told) == (1, True)
+    code, told = run("retry", JOB, "--code", "empty_text")
+    assert (code, "nothing to retry" in told) == (2, True)
+    code, told = run("retry", JOB, "--code", "internal_error", "--json")
+    new_id = json.loads(told.splitlines()[0])["job_id"]
+    assert json.loads(run("status", new_id, "--json")[1])["retry_of"] == JOB
+    assert worker.waiting["bulk"] == [f"{new_id}/0"]
+
+
+def test_an_ended_job_is_removed_and_a_running_one_is_not(
+    run: Run, store: ObjectStore, ledger: Ledger, worker: HandWorker, job: Manifest
+) -> None:
+    code, told = run("rm", JOB)
+    assert (code, f"bydawn cancel {JOB}" in told) == (2, True)
+    worker.run_all()
+    assert run("rm", "--older-than", "1d") == (0, "")
+    assert run("rm", JOB) == (0, f"{JOB} is removed\n")
+    assert run("rm", JOB)[0] == 2
+    assert list(store.list("jobs/")) == []
+    assert list(store.folders(layout.JOBS_PREFIX)) == []
+    assert [key for key in ledger.client.keys("bydawn:*") if JOB in str(key)] == []
+    assert run("rm")[0] == 2
+
+
+def test_all_jobs_of_an_age_are_removed(
+    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+) -> None:
+    worker.run_all()
+    assert run("rm", "--older-than", "0h") == (0, f"{JOB} is removed\n")
+    assert run("rm", "--older-than", "soon")[0] == 2
+
+
+def test_a_repair_tells_in_a_line_what_it_found(
+    run: Run, store: ObjectStore, ledger: Ledger, worker: HandWorker, job: Manifest
+) -> None:
+    worker.run_next()
+    ledger.client.flushdb()
+    assert run("repair", JOB) == (0, f"{JOB}: 3 shards, 1 with a part, 2 without, 2 sent again\n")
+    worker.run_all()
+    assert run("repair", JOB) == (0, f"{JOB}: 3 shards, 3 with a part, 0 without, it has ended\n")
