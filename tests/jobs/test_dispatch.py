@@ -99,6 +99,9 @@ def test_a_changed_priority_moves_what_waits_and_nothing_of_other_jobs(
     mine, other = (_job(bench, number, 6, priority=Priority.BULK) for number in (1, 2))
     dispatcher.start(mine)
     dispatcher.start(other)
+    before = _ids(bench.ledger, Priority.BULK)
+    dispatcher.requeue(mine)
+    assert _ids(bench.ledger, Priority.BULK) == before, "what waits in the right queue keeps its place"
     give_order(bench.store, mine.job_id, PriorityOrder(priority=Priority.URGENT))
     copy_controls(bench.store, bench.ledger, mine)
     for _ in range(2):  # again does no harm

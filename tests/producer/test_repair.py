@@ -111,6 +111,8 @@ def test_a_wiped_ledger_learns_of_an_ended_job_that_it_has_ended(
 
 def test_a_paused_job_stays_paused(bench: Bench, worker: HandWorker, connection: Connection) -> None:
     manifest = _job(bench, shards=2)
+    worker.dispatcher.start(manifest)
     give_order(bench.store, manifest.job_id, PauseOrder())
+    assert len(worker.run_all()) == 2, "its messages are gone, and its shards are not done"
     assert repair(connection, manifest.job_id) == _found(shards=2, parts=0)
     assert worker.run_all() == []
