@@ -1,8 +1,8 @@
 """The one place where a worker is wired together."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from engine import EngineConfig
 from engine.tokenizer import Tokenizer
@@ -14,7 +14,10 @@ from jobs.queues import Send
 from jobs.stores import ObjectStore
 from worker import announce, quarantine
 from worker.announce import Announcer
+from worker.checkpoints import Checkpoints
+from worker.drain import Drain
 from worker.engine_process import EngineProcess
+from worker.engine_start import Main
 from worker.finish import Finisher
 from worker.leases import Leases
 from worker.model import Model
@@ -28,17 +31,15 @@ from worker.settle import Settler
 log = logging.getLogger(__name__)
 
 
-def start_engine(settings: WorkerSettings) -> EngineProcess:
+def start_engine(settings: WorkerSettings, engine_main: Main) -> EngineProcess:
     """Load the model; raises ModelError."""
-    return EngineProcess(
-        EngineConfig(
-            model=settings.model,
-            device=settings.device,
-            quantization=settings.quantization,
-            max_model_len=settings.max_model_len,
-        ),
-        stall_limit_s=settings.engine_stall_limit_s,
+    config = EngineConfig(
+        model=settings.model,
+        device=settings.device,
+        quantization=settings.quantization,
+        max_model_len=settings.max_model_len,
     )
+    return EngineProcess(config, engine_main, settings.engine_stall_limit_s)
 
 
 def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
@@ -60,9 +61,11 @@ class Worker:
     runner: ShardRunner
     quarantine: Quarantine
     finisher: Finisher
+    drain: Drain
     periodics: tuple[Periodic, ...]
 
     def start(self) -> None:
+        self.drain.start()
         for periodic in self.periodics:
             periodic.start()
 
@@ -86,24 +89,36 @@ class Worker:
             log.exception("action=finish job=%s", job_id)  # the reconciler sends it again
 
 
-def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Send, model: Model) -> Worker:
-    leases = Leases(ledger, settings.worker_id, settings.lease_life_s)
+def build(
+    settings: WorkerSettings,
+    store: ObjectStore,
+    ledger: Ledger,
+    send: Send,
+    model: Model,
+    start_engine: Callable[[], EngineProcess],
+) -> Worker:
+    """`start_engine` starts another one, for the quarantine."""
+    leases = Leases(ledger, settings.worker_id, settings.lease_life_s, settings.lease_stall_limit_s)
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
     settler = Settler(store, ledger, dispatcher)
+    checkpoints = Checkpoints(store, settings.worker_id)
+    drain = Drain(store, leases, dispatcher, settings.drain_timeout_s)
     announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
-    suspects = Quarantine(store, ledger, model, partial(start_engine, settings))
+    suspects = Quarantine(store, ledger, start_engine)
     interval_s = settings.reconcile_interval_s
     reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
     return Worker(
         ledger=ledger,
         announcer=announcer,
-        runner=ShardRunner(store, ledger, leases, settler, model, suspects),
+        runner=ShardRunner(store, ledger, leases, settler, model, suspects, checkpoints, drain),
         quarantine=suspects,
         finisher=Finisher(store, ledger, leases),
+        drain=drain,
         periodics=(
             Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
             Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
+            Periodic("checkpoint", settings.checkpoint_interval_s, checkpoints.save_all),
             # Closed last: what still runs must stay ours.
             Periodic("renew_leases", leases.renew_interval_s, leases.renew),
         ),

@@ -15,14 +15,16 @@ from jobs.outcome import Counts, Outcome, Status
 from jobs.papers import read_manifest
 from jobs.shards import CorruptObjectError, decode_shard
 from jobs.stores import ObjectStore
-from worker.kinds import make_kind
+from worker.checkpoints import Checkpoints
+from worker.drain import Drain, DrainOver
 from worker.leases import Leases
 from worker.model import Model
 from worker.quarantine import Quarantine
 from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
-from worker.row_text import row_text
 from worker.rows import run_rows
+from worker.running_shard import RunningShard
 from worker.settle import Settler
+from worker.shard_memory import ShardMemory
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class ShardRunner:
         settler: Settler,
         model: Model,
         quarantine: Quarantine,
+        checkpoints: Checkpoints,
+        drain: Drain,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -45,10 +49,15 @@ class ShardRunner:
         self._settler = settler
         self._model = model
         self._quarantine = quarantine
+        self._checkpoints = checkpoints
+        self._drain = drain
 
     def run(self, job_id: str, shard_no: int) -> None:
         """Bring the shard to its end, or leave it to the reconciler. Never raises for a shard's sake."""
         unit = str(shard_no)
+        if self._drain.has_begun:
+            self._drain.send_again(job_id, unit)
+            return
         try:
             if not self._leases.take(job_id, unit):
                 return  # it runs already; should that worker die, the reconciler sends the shard again
@@ -57,6 +66,8 @@ class ShardRunner:
             return
         try:
             self._run_held(job_id, shard_no)
+        except DrainOver:
+            self._drain.give_back(job_id, unit)
         except Exception as error:
             self._after_error(job_id, shard_no, error)
         finally:
@@ -73,24 +84,34 @@ class ShardRunner:
             )
         rows = self._read_rows(manifest, shard_no)
         stopped = self._stopped(manifest, self._store.exists(layout.cancel(job_id)))
-        outcomes = (
-            [Outcome.stopped(row.id, stopped) for row in rows]
-            if stopped is not None
-            else self._run_rows(manifest, shard_no, rows)
-        )
-        self._settler.settle(manifest, shard_no, outcomes)
+        with self._checkpoints.opened(job_id, shard_no) as memory:
+            done = memory.outcomes
+            left = [row for row in rows if row.id not in done]
+            ended = (
+                [Outcome.stopped(row.id, stopped) for row in left]
+                if stopped is not None
+                else self._run_rows(manifest, shard_no, left, memory)
+            )
+            outcomes = done | {outcome.id: outcome for outcome in ended}
+            self._settler.settle(manifest, shard_no, [outcomes[row.id] for row in rows])
 
-    def _run_rows(self, manifest: Manifest, shard_no: int, rows: list[Row]) -> list[Outcome]:
-        read_text, watch = partial(row_text, store=self._store), partial(self._watch, manifest, shard_no)
+    def _run_rows(
+        self, manifest: Manifest, shard_no: int, rows: list[Row], memory: ShardMemory
+    ) -> list[Outcome]:
+        shard = RunningShard(manifest, shard_no, memory, self._leases, self._model, self._store)
+        watch = partial(self._watch, manifest, shard_no, Counts.of(memory.outcomes.values()))
         if self._ledger.is_suspect(manifest.job_id, shard_no):
-            return self._quarantine.run(manifest, shard_no, rows, read_text, watch)
-        return asyncio.run(run_rows(rows, make_kind(manifest.spec, self._model), read_text, watch))
+            return self._quarantine.run(shard, rows, watch)
+        kind = shard.kind_on(self._model.engine)
+        return asyncio.run(run_rows(rows, kind, shard.read_text, watch, shard.note))
 
-    def _watch(self, manifest: Manifest, shard_no: int, counts: Counts) -> Status | None:
+    def _watch(self, manifest: Manifest, shard_no: int, before: Counts, counts: Counts) -> Status | None:
+        if self._drain.over.is_set():
+            raise DrainOver
         cancelled = False
         # Progress is for show, and a Redis that is away must not stop work that is under way.
         with contextlib.suppress(redis.RedisError):
-            self._ledger.report_progress(manifest.job_id, shard_no, counts)
+            self._ledger.report_progress(manifest.job_id, shard_no, before + counts)
             cancelled = self._ledger.is_stopped(manifest.job_id)
         return self._stopped(manifest, cancelled)
 
@@ -130,5 +151,6 @@ class ShardRunner:
         except CorruptObjectError:
             row_ids = [f"shard {shard_no}, row {row_no}" for row_no in range(manifest.shard_rows[shard_no])]
         message = f"the whole shard broke: {type(error).__name__}: {error}"
-        outcomes = [Outcome.failed(row_id, code_of(error), message) for row_id in row_ids]
+        done = self._checkpoints.read(job_id, shard_no).outcomes
+        outcomes = [done.get(row_id) or Outcome.failed(row_id, code_of(error), message) for row_id in row_ids]
         self._settler.settle(manifest, shard_no, outcomes)
