@@ -57,6 +57,19 @@ def part(job_id: str, shard_no: int) -> str:
     return f"{parts_prefix(job_id)}{shard_no:08}.jsonl"
 
 
+def checkpoints_prefix(job_id: str) -> str:
+    return f"{job_prefix(job_id)}checkpoints/"
+
+
+def shard_checkpoints(job_id: str, shard_no: int) -> str:
+    return f"{checkpoints_prefix(job_id)}{shard_no:08}/"
+
+
+def checkpoint(job_id: str, shard_no: int, worker_id: str) -> str:
+    """What one worker has finished of a shard."""
+    return f"{shard_checkpoints(job_id, shard_no)}{check_name(worker_id)}.jsonl"
+
+
 def damaged_part(job_id: str, shard_no: int) -> str:
     return f"{job_prefix(job_id)}damaged/{shard_no:08}.jsonl"
 

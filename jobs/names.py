@@ -36,4 +36,9 @@ def new_job_id(now: datetime | None = None) -> str:
 def model_alias(model: str) -> str:
     """The name by which queues know a model: the last part of its folder, file or hub name."""
     last = model.rstrip("/").rsplit("/", 1)[-1].lower().removesuffix(".gguf")
-    return check_name(_NOT_IN_NAMES.sub("-", last).strip("-._")[:63].replace("..", "-") or "model")
+    return usable_name(last) or "model"
+
+
+def usable_name(text: str, max_chars: int = 63) -> str:
+    """What of a text can be a name or the beginning of one; empty if nothing can."""
+    return _NOT_IN_NAMES.sub("-", text.lower()).strip("-._")[:max_chars].replace("..", "-")

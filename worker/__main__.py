@@ -3,6 +3,8 @@
 import logging
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import redis
 from celery.exceptions import SecurityWarning
@@ -12,23 +14,27 @@ from engine import ModelError
 from jobs.ledger import Ledger
 from jobs.queues import sender
 from jobs.stores import ObjectStore, StoreError, open_store
-from worker import bootstrap
+from worker import bootstrap, engine_child
 from worker.app import make_app, register, worker_arguments
 from worker.engine_process import EngineProcess
+from worker.engine_start import Main
 from worker.settings import WorkerSettings
+from worker.stop_signals import drain_on_signals
 
 
-def main() -> int:
+def main(engine_main: Main = engine_child.main) -> int:
+    """`engine_main` is what the engine's process runs."""
     try:
         settings = WorkerSettings()
         _log_to_stderr(settings.log_level)
         store, ledger = _connect(settings)
-        engine = bootstrap.start_engine(settings)
+        start_engine = partial(bootstrap.start_engine, settings, engine_main)
+        engine = start_engine()
     except (ModelError, StoreError, redis.RedisError, ValidationError) as error:
         print(f"bydawn worker can't start: {error}", file=sys.stderr)
         return 2
     try:
-        _serve(settings, store, ledger, engine)
+        _serve(settings, store, ledger, engine, start_engine)
     finally:
         engine.close()
     return 0
@@ -44,11 +50,18 @@ def _connect(settings: WorkerSettings) -> tuple[ObjectStore, Ledger]:
     return store, Ledger(client)
 
 
-def _serve(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, engine: EngineProcess) -> None:
+def _serve(
+    settings: WorkerSettings,
+    store: ObjectStore,
+    ledger: Ledger,
+    engine: EngineProcess,
+    start_engine: Callable[[], EngineProcess],
+) -> None:
     app = make_app(settings.broker, settings.served_alias)
     model = bootstrap.load_model(settings, engine)
-    worker = bootstrap.build(settings, store, ledger, sender(app), model)
+    worker = bootstrap.build(settings, store, ledger, sender(app), model, start_engine)
     register(app, worker)
+    drain_on_signals(app, worker.drain)
     bootstrap.publish_model(store, model, settings.model)
     worker.start()
     logging.getLogger("worker").info("action=ready model=%s worker=%s", model.alias, settings.worker_id)

@@ -1,10 +1,9 @@
 """The one place where a worker is wired together."""
 
 import logging
-import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 import redis
 
@@ -18,8 +17,11 @@ from jobs.queues import Send
 from jobs.stores import ObjectStore
 from worker import announce, quarantine, settle_spooled
 from worker.announce import Announcer
+from worker.checkpoints import Checkpoints
 from worker.document_parsers import DocumentParsers
+from worker.drain import Drain
 from worker.engine_process import EngineProcess
+from worker.engine_start import Main
 from worker.finish import Finisher
 from worker.leases import Leases
 from worker.model import Model
@@ -37,17 +39,15 @@ from worker.spool import Spool, spool_folder
 log = logging.getLogger(__name__)
 
 
-def start_engine(settings: WorkerSettings) -> EngineProcess:
+def start_engine(settings: WorkerSettings, engine_main: Main) -> EngineProcess:
     """Load the model; raises ModelError."""
-    return EngineProcess(
-        EngineConfig(
-            model=settings.model,
-            device=settings.device,
-            quantization=settings.quantization,
-            max_model_len=settings.max_model_len,
-        ),
-        stall_limit_s=settings.engine_stall_limit_s,
+    config = EngineConfig(
+        model=settings.model,
+        device=settings.device,
+        quantization=settings.quantization,
+        max_model_len=settings.max_model_len,
     )
+    return EngineProcess(config, engine_main, settings.engine_stall_limit_s)
 
 
 def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
@@ -70,15 +70,15 @@ class Worker:
     runner: ShardRunner
     quarantine: Quarantine
     finisher: Finisher
-    stopping: threading.Event
+    drain: Drain
     periodics: tuple[Periodic, ...]
 
     def start(self) -> None:
+        self.drain.start()
         for periodic in self.periodics:
             periodic.start()
 
     def close(self) -> None:
-        self.stopping.set()
         for periodic in self.periodics:
             periodic.close()
         self.quarantine.close()
@@ -100,14 +100,27 @@ class Worker:
             log.exception("action=finish job=%s", job_id)  # the reconciler sends it again
 
 
-def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Send, model: Model) -> Worker:
-    leases = Leases(ledger, settings.worker_id, settings.lease_life_s)
+def build(
+    settings: WorkerSettings,
+    store: ObjectStore,
+    ledger: Ledger,
+    send: Send,
+    model: Model,
+    start_engine: Callable[[], EngineProcess],
+) -> Worker:
+    """`start_engine` starts another one, for the quarantine."""
+    leases = Leases(ledger, settings.worker_id, settings.lease_life_s, settings.lease_stall_limit_s)
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
-    stopping = threading.Event()
-    spool = Spool(spool_folder(settings.spool, store), stopping)
+    drain = Drain(store, leases, dispatcher, settings.drain_timeout_s)
+    spool = Spool(
+        spool_folder(settings.spool, store),
+        drain.over,
+        on_try=lambda part: leases.progressed(part.job_id, str(part.shard_no)),
+    )
     settler = Settler(store, ledger, dispatcher, spool)
+    checkpoints = Checkpoints(store, settings.worker_id)
     announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
-    suspects = Quarantine(store, ledger, model, partial(start_engine, settings))
+    suspects = Quarantine(store, ledger, start_engine)
     limits = ParseLimits(settings.parse_limit_s, settings.parse_memory_bytes)
     parsers = DocumentParsers(limits, settings.parse_processes)
     texts = RowTexts(store, parsers, settings.allowed_sources, settings.s3)
@@ -117,10 +130,10 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
         ledger=ledger,
         announcer=announcer,
         parsers=parsers,
-        runner=ShardRunner(store, ledger, leases, settler, model, suspects, texts),
+        runner=ShardRunner(store, ledger, leases, settler, model, suspects, checkpoints, drain, texts),
         quarantine=suspects,
         finisher=Finisher(store, ledger, leases),
-        stopping=stopping,
+        drain=drain,
         periodics=(
             Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
             Periodic(
@@ -128,6 +141,7 @@ def build(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, send: Se
             ),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
             Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
+            Periodic("checkpoint", settings.checkpoint_interval_s, checkpoints.save_all),
             # Closed last: what still runs must stay ours.
             Periodic("renew_leases", leases.renew_interval_s, leases.renew),
         ),

@@ -106,10 +106,12 @@ class Finisher:
         # open until the last step, so that a crash in between is found and repeated.
         self._store.put(layout.end_marker(report.job_id, report.state), b"")
         self._ledger.end(report.job_id, report.state)
+        self._store.delete(list(self._store.list(layout.checkpoints_prefix(report.job_id))))
         self._store.delete([layout.open_marker(report.job_id)])
         log.info("action=finish job=%s state=%s rows=%s", report.job_id, report.state, report.rows)
 
     def _part(self, manifest: Manifest, shard_no: int) -> Iterator[Outcome]:
+        self._leases.progressed(manifest.job_id, _UNIT)
         if (body := read_part(self._store, manifest, shard_no)) is None:
             raise PartMissingError(f"shard {shard_no} of job {manifest.job_id} is settled but has no part")
         yield from decode_part(body, manifest.job_id, shard_no)

@@ -5,20 +5,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from engine import ModelError
 from jobs.dead_letters import record_dead_letters
 from jobs.ledger import Ledger
-from jobs.manifest import Manifest, Row
+from jobs.manifest import Row
 from jobs.outcome import Outcome
 from jobs.stores import ObjectStore
 from worker.engine_process import EngineUnavailable
-from worker.kinds import make_kind
-from worker.model import Model, Submits
-from worker.rows import ReadText, Watch
+from worker.model import Submits
+from worker.rows import Watch
+from worker.running_shard import RunningShard
 from worker.suspect_rows import run_suspect_rows
 
 log = logging.getLogger(__name__)
@@ -41,20 +40,17 @@ class Quarantine:
     """One suspect shard at a time; the engine is started for the first and closed when no more come."""
 
     def __init__(
-        self, store: ObjectStore, ledger: Ledger, model: Model, start_engine: Callable[[], ClosableEngine]
+        self, store: ObjectStore, ledger: Ledger, start_engine: Callable[[], ClosableEngine]
     ) -> None:
         self._store = store
         self._ledger = ledger
-        self._model = model
         self._start_engine = start_engine
         self._engine: ClosableEngine | None = None
         self._busy = threading.Lock()
         self._closed = threading.Event()
         self._used_at_s = 0.0
 
-    def run(
-        self, manifest: Manifest, shard_no: int, rows: Sequence[Row], read_text: ReadText, watch: Watch
-    ) -> list[Outcome]:
+    def run(self, shard: RunningShard, rows: Sequence[Row], watch: Watch) -> list[Outcome]:
         """One outcome per row, in order; rows that killed the engine alone are on the dead-letter list.
 
         Raises:
@@ -64,15 +60,16 @@ class Quarantine:
         """
         if not self._busy.acquire(blocking=False):
             raise QuarantineBusy("another suspect shard is in this worker's quarantine")
+        job_id, shard_no = shard.manifest.job_id, shard.shard_no
         try:
-            log.warning("action=quarantine job=%s shard=%s rows=%s", manifest.job_id, shard_no, len(rows))
-            kind = make_kind(manifest.spec, replace(self._model, engine=self._engine_for(manifest, shard_no)))
-            outcomes = asyncio.run(run_suspect_rows(rows, kind, read_text, watch))
+            log.warning("action=quarantine job=%s shard=%s rows=%s", job_id, shard_no, len(rows))
+            kind = shard.kind_on(self._engine_for(job_id, shard_no))
+            outcomes = asyncio.run(run_suspect_rows(rows, kind, shard.read_text, watch, shard.note))
         finally:
             self._used_at_s = time.monotonic()
             self._busy.release()
         # Before the part is there: a crash in between must not leave a dead row that is on no list.
-        record_dead_letters(self._store, manifest.job_id, shard_no, outcomes, datetime.now(UTC))
+        record_dead_letters(self._store, job_id, shard_no, outcomes, datetime.now(UTC))
         return outcomes
 
     def close_if_idle(self, linger_s: float = _LINGER_S) -> None:
@@ -95,12 +92,12 @@ class Quarantine:
         if engine is not None:
             engine.close()
 
-    def _engine_for(self, manifest: Manifest, shard_no: int) -> Submits:
+    def _engine_for(self, job_id: str, shard_no: int) -> Submits:
         try:
             engine = self._engine = self._engine or self._start_engine()
         except ModelError:
             # It runs with the others again, and every try counts: better than never to end.
-            self._ledger.clear_suspicion(manifest.job_id, shard_no)
+            self._ledger.clear_suspicion(job_id, shard_no)
             raise
         if self._closed.is_set():
             self._end_engine()

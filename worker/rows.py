@@ -33,6 +33,7 @@ async def run_rows(
         EngineError: the engine broke; no row is to blame, and the shard is tried again.
         StoreError: a document couldn't be read because the store is away; likewise.
         GivenBack: the watch said so, and some row isn't done.
+        Exception: what `watch` raises.
     """
     prepared = asyncio.create_task(kind.prepare())
     tasks = [asyncio.create_task(_run_and_note(row, kind, read_text, prepared, note)) for row in rows]

@@ -4,27 +4,29 @@ import asyncio
 import contextlib
 import logging
 from datetime import UTC, datetime
-from functools import partial
 
 import redis
 
 from jobs import layout
-from jobs.control import read_controls
+from jobs.control import Halt, read_controls
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Row
-from jobs.outcome import Outcome
+from jobs.outcome import Counts, Outcome
 from jobs.papers import read_manifest
 from jobs.shards import CorruptObjectError, decode_shard
 from jobs.stores import ObjectStore
+from worker.checkpoints import Checkpoints
+from worker.drain import Drain, DrainOver
 from worker.halted import GivenBack, halted_outcome
-from worker.kinds import make_kind
 from worker.leases import Leases
 from worker.model import Model
 from worker.quarantine import Quarantine
 from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
 from worker.row_text import RowTexts
 from worker.rows import Watch, run_rows
+from worker.running_shard import RunningShard
 from worker.settle import Settler
+from worker.shard_memory import ShardMemory
 from worker.watch import ShardWatch
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class ShardRunner:
         settler: Settler,
         model: Model,
         quarantine: Quarantine,
+        checkpoints: Checkpoints,
+        drain: Drain,
         texts: RowTexts,
     ) -> None:
         self._store = store
@@ -49,11 +53,16 @@ class ShardRunner:
         self._settler = settler
         self._model = model
         self._quarantine = quarantine
+        self._checkpoints = checkpoints
+        self._drain = drain
         self._texts = texts
 
     def run(self, job_id: str, shard_no: int) -> None:
         """Bring the shard to its end, or leave it to the reconciler. Never raises for a shard's sake."""
         unit = str(shard_no)
+        if self._drain.has_begun:
+            self._drain.send_again(job_id, unit)
+            return
         try:
             if not self._leases.take(job_id, unit):
                 return  # it runs already; should that worker die, the reconciler sends the shard again
@@ -64,6 +73,8 @@ class ShardRunner:
             self._run_held(job_id, shard_no)
         except GivenBack as given_back:
             self._give_back(job_id, shard_no, given_back)
+        except DrainOver:
+            self._drain.give_back(job_id, unit)
         except Exception as error:
             self._after_error(job_id, shard_no, error)
         finally:
@@ -80,18 +91,37 @@ class ShardRunner:
             )
         rows = self._read_rows(manifest, shard_no)
         controls = read_controls(self._store, manifest)
-        if (halt := controls.halt(datetime.now(UTC))) is None:
-            watch = ShardWatch(self._store, self._ledger, manifest, shard_no, controls)
-            outcomes = self._run_rows(manifest, shard_no, rows, watch.look)
-        else:
-            outcomes = [halted_outcome(row.id, halt) for row in rows]
-        self._settler.settle(manifest, shard_no, outcomes)
+        halt = controls.halt(datetime.now(UTC))
+        with self._checkpoints.opened(job_id, shard_no) as memory:
+            done = memory.outcomes
+            left = [row for row in rows if row.id not in done]
+            if halt is None:
+                watch = ShardWatch(self._store, self._ledger, manifest, shard_no, controls)
+                ended = self._run_rows(manifest, shard_no, left, memory, watch)
+            else:
+                ended = [halted_outcome(row.id, halt) for row in left]
+            outcomes = done | {outcome.id: outcome for outcome in ended}
+            self._settler.settle(manifest, shard_no, [outcomes[row.id] for row in rows])
 
-    def _run_rows(self, manifest: Manifest, shard_no: int, rows: list[Row], watch: Watch) -> list[Outcome]:
-        read_text = partial(self._texts.read, manifest.job_id)
+    def _run_rows(
+        self, manifest: Manifest, shard_no: int, rows: list[Row], memory: ShardMemory, watch: ShardWatch
+    ) -> list[Outcome]:
+        shard = RunningShard(manifest, shard_no, memory, self._leases, self._model, self._texts)
+        look = self._until_drained(watch.look, Counts.of(memory.outcomes.values()))
         if self._ledger.is_suspect(manifest.job_id, shard_no):
-            return self._quarantine.run(manifest, shard_no, rows, read_text, watch)
-        return asyncio.run(run_rows(rows, make_kind(manifest.spec, self._model), read_text, watch))
+            return self._quarantine.run(shard, rows, look)
+        kind = shard.kind_on(self._model.engine)
+        return asyncio.run(run_rows(rows, kind, shard.read_text, look, shard.note))
+
+    def _until_drained(self, watch: Watch, before: Counts) -> Watch:
+        """The watch of a shard of which so much was done before."""
+
+        def look(counts: Counts) -> Halt | None:
+            if self._drain.over.is_set():
+                raise DrainOver
+            return watch(before + counts)
+
+        return look
 
     def _give_back(self, job_id: str, shard_no: int, given_back: GivenBack) -> None:
         """Leave the shard for later: whoever resumes the job, or the reconciler, sends it again."""
@@ -128,5 +158,6 @@ class ShardRunner:
         except CorruptObjectError:
             row_ids = [f"shard {shard_no}, row {row_no}" for row_no in range(manifest.shard_rows[shard_no])]
         message = f"the whole shard broke: {type(error).__name__}: {error}"
-        outcomes = [Outcome.failed(row_id, code_of(error), message) for row_id in row_ids]
+        done = self._checkpoints.read(job_id, shard_no).outcomes
+        outcomes = [done.get(row_id) or Outcome.failed(row_id, code_of(error), message) for row_id in row_ids]
         self._settler.settle(manifest, shard_no, outcomes)

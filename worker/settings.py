@@ -10,9 +10,9 @@ from pydantic import Field
 
 from engine.config import Device, Quantization
 from jobs.dispatch import WINDOW_SHARDS
-from jobs.names import Name, model_alias
+from jobs.names import Name, model_alias, usable_name
 from jobs.settings import Settings
-from worker import stall
+from worker import leases, stall
 
 
 def _spool_folder() -> Path:
@@ -30,6 +30,13 @@ class WorkerSettings(Settings):
     concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")
     window_shards: int = Field(default=WINDOW_SHARDS, ge=1)
     lease_life_s: int = Field(default=15, ge=2)
+    lease_stall_limit_s: float = Field(
+        default=leases.STALL_LIMIT_S, gt=0, description="without any progress, after which a shard is lost"
+    )
+    checkpoint_interval_s: float = Field(default=30.0, gt=0)
+    drain_timeout_s: float = Field(
+        default=25.0, ge=0, description="for what runs at the first SIGTERM; up to 4 s more to end"
+    )
     reconcile_interval_s: float = Field(default=5.0, gt=0)
     engine_stall_limit_s: float = Field(
         default=stall.LIMIT_S, gt=0, description="an engine that does nothing for so long is killed"
@@ -47,4 +54,6 @@ class WorkerSettings(Settings):
 
     @cached_property
     def worker_id(self) -> str:
-        return f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"
+        """It names the worker's checkpoints, and is another one after a restart."""
+        host = usable_name(socket.gethostname(), max_chars=40) or "worker"
+        return f"{host}-{os.getpid()}-{token_hex(3)}"

@@ -52,12 +52,17 @@ class Spool:
         disk: ObjectStore | None = None,
         stopping: threading.Event | None = None,
         *,
+        on_try: Callable[[SpooledPart], None] = lambda _: None,
         first_pause_s: float = _FIRST_PAUSE_S,
         max_pause_s: float = _MAX_PAUSE_S,
     ) -> None:
-        """Without a disk, parts wait in memory; `stopping`, once set, ends all waiting."""
+        """Without a disk, parts wait in memory; `stopping`, once set, ends all waiting.
+
+        `on_try` is told before each try to store a part, for that is progress of its lease.
+        """
         self._disk = disk or MemoryStore()
         self._stopping = stopping or threading.Event()
+        self._on_try = on_try
         self._first_pause_s = first_pause_s
         self._max_pause_s = max_pause_s
         self._in_hand: set[SpooledPart] = set()
@@ -98,6 +103,7 @@ class Spool:
         is_on_disk = False
         pause_s = self._first_pause_s
         while True:
+            self._on_try(part)
             try:
                 stored = store_it()
             except StoreError as error:

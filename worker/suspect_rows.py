@@ -12,7 +12,7 @@ from worker.bisection import Bisection
 from worker.engine_process import EngineDied
 from worker.halted import halted_outcome
 from worker.kinds import Kind
-from worker.rows import ReadText, Watch, run_rows
+from worker.rows import Note, ReadText, Watch, run_rows
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +20,17 @@ _POISON = "the engine's process died twice while this row alone was in it"
 
 
 async def run_suspect_rows(
-    rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch
+    rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch, note: Note = lambda _: None
 ) -> list[Outcome]:
     """One outcome per row, in order, on an engine that nobody else uses and that is restarted when it dies.
+
+    `note` is not told of poison, which ends a row only when it is on the dead-letter list.
 
     Raises:
         EngineError, StoreError, GivenBack: as `run_rows` does, but never EngineDied.
     """
     await _prepare(kind)
-    suspects = _Suspects(rows, _Prepared(kind), read_text, watch)
+    suspects = _Suspects(rows, _Prepared(kind), read_text, watch, note)
     bisection = Bisection.of(row.id for row in rows)
     while (group := bisection.group) is not None:
         if (halt := await asyncio.to_thread(watch, suspects.counts)) is not None:
@@ -64,11 +66,14 @@ class _Prepared:
 class _Suspects:
     """The rows, and the outcomes of those that have finished."""
 
-    def __init__(self, rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch) -> None:
+    def __init__(
+        self, rows: Sequence[Row], kind: Kind, read_text: ReadText, watch: Watch, tell: Note
+    ) -> None:
         self._rows = {row.id: row for row in rows}
         self._kind = kind
         self._read_text = read_text
         self._watch = watch
+        self._tell = tell
         self.outcomes: dict[str, Outcome] = {}
 
     @property
@@ -83,9 +88,13 @@ class _Suspects:
         before, rows = self.counts, [self._rows[row_id] for row_id in group]
         try:
             outcomes = await run_rows(
-                rows, self._kind, self._read_text, lambda counts: self._watch(before + counts), self.note
+                rows, self._kind, self._read_text, lambda counts: self._watch(before + counts), self._finish
             )
             self.note(*outcomes)
         except EngineDied:
             left = sum(row_id not in self.outcomes for row_id in group)
             log.warning("action=narrow rows=%s unfinished=%s", len(group), left)
+
+    def _finish(self, outcome: Outcome) -> None:
+        self.note(outcome)
+        self._tell(outcome)

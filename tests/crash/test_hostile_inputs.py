@@ -29,7 +29,9 @@ from producer.submit import Order, submit
 from tests.crash.hostile import folders, foreign_rows, tables
 from tests.crash.touched import Touch, touches
 from tests.worker.fakes import FINGERPRINT, Bench, NoQuarantine, completion, fake_model, make_job
+from worker.checkpoints import Checkpoints
 from worker.document_parsers import DocumentParsers
+from worker.drain import Drain
 from worker.engine_messages import Result
 from worker.leases import Leases
 from worker.parse_process import ParseLimits
@@ -70,8 +72,9 @@ class Place:
 
     def run(self, manifest: Manifest) -> None:
         model, _ = fake_model(_echo)
-        quarantine = NoQuarantine(self._bench, model)
-        runner = ShardRunner(self.store, *self._worker, model, quarantine, self._texts)
+        quarantine, checkpoints = NoQuarantine(self._bench), Checkpoints(self.store, "me")
+        drain = Drain(self.store, self._worker[1], self._connection.dispatcher, timeout_s=25)
+        runner = ShardRunner(self.store, *self._worker, model, quarantine, checkpoints, drain, self._texts)
         for shard_no in range(manifest.num_shards):
             runner.run(manifest.job_id, shard_no)
 

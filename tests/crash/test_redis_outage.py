@@ -15,7 +15,7 @@ from jobs.ledger import Ledger
 from jobs.papers import read_report
 from jobs.stores import MemoryStore
 from tests.servers import free_ports, valkey_server
-from tests.worker.fakes import Outbox, completion, fake_model, make_job, rows
+from tests.worker.fakes import Outbox, completion, fake_model, make_job, no_engine, rows
 from worker import bootstrap
 from worker.reconcile import Reconciler
 from worker.settings import WorkerSettings
@@ -62,7 +62,7 @@ def test_a_part_that_redis_never_heard_of_is_counted_once_and_not_run_again(
         dispatcher.start(manifest)
         model, engine = fake_model(lambda *_: completion("fine"))
         settings = WorkerSettings(spool=tmp_path)
-        worker = bootstrap.build(settings, store, ledger, outbox.send, model)
+        worker = bootstrap.build(settings, store, ledger, outbox.send, model, no_engine)
         worker.run_shard(manifest.job_id, 0)
     assert store.exists(layout.part(manifest.job_id, 0))
     assert not [record for record in caplog.records if record.levelname == "ERROR"], (

@@ -20,7 +20,7 @@ from jobs.papers import read_report
 from jobs.queues import Message
 from jobs.stores import MemoryStore
 from tests.crash.steps import Death, Steps
-from tests.worker.fakes import completion, fake_ledger, fake_model, make_job, rows
+from tests.worker.fakes import completion, fake_ledger, fake_model, make_job, no_engine, rows
 from worker import bootstrap
 from worker.engine_messages import Result
 from worker.reconcile import Reconciler
@@ -90,7 +90,7 @@ class World:
         steps = Steps(dies_after)
         store, ledger, send = steps.of(self.store), steps.of(self.ledger), steps.step(self.send)
         model, _ = fake_model(_answer)
-        worker = bootstrap.build(self.settings, store, ledger, send, model)
+        worker = bootstrap.build(self.settings, store, ledger, send, model, no_engine)
         dispatcher = Dispatcher(ledger, send, 2)
         settler = Settler(store, ledger, dispatcher)
         reconciler = Reconciler(store, ledger, dispatcher, settler, "me", interval_s=5)

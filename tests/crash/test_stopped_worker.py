@@ -13,7 +13,7 @@ from jobs import layout
 from jobs.manifest import JobState, Manifest
 from jobs.papers import read_report
 from jobs.shards import decode_part
-from tests.worker.fakes import Answer, Bench, completion, fake_model, make_job, rows
+from tests.worker.fakes import Answer, Bench, completion, fake_model, make_job, no_engine, rows
 from worker import bootstrap
 from worker.engine_messages import Result
 from worker.reconcile import Reconciler
@@ -72,7 +72,9 @@ class Pair:
     def worker(self, name: str, answer: Answer) -> bootstrap.Worker:
         model, _ = fake_model(answer)
         settings = WorkerSettings(spool=self._spool / name)
-        return bootstrap.build(settings, self.bench.store, self.bench.ledger, self.bench.outbox.send, model)
+        return bootstrap.build(
+            settings, self.bench.store, self.bench.ledger, self.bench.outbox.send, model, no_engine
+        )
 
     def check_end(self) -> None:
         """Everybody counts two rows of one part."""

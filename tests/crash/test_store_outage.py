@@ -24,7 +24,7 @@ from tests.crash.spooling_worker import hasty_store
 from tests.integration.commands import wait_until
 from tests.proxy import TcpProxy, tcp_proxy
 from tests.servers import S3Server
-from tests.worker.fakes import Outbox, completion, fake_ledger, fake_model, make_job, rows
+from tests.worker.fakes import Outbox, completion, fake_ledger, fake_model, make_job, no_engine, rows
 from worker import bootstrap
 from worker.engine_messages import Result
 from worker.reconcile import Reconciler
@@ -77,7 +77,7 @@ def test_an_outage_longer_than_a_lease_costs_no_row_and_no_second_run(
 
     model, engine = fake_model(answer)
     settings = WorkerSettings(spool=tmp_path, lease_life_s=LEASE_LIFE_S)
-    worker = bootstrap.build(settings, behind_proxy, ledger, outbox.send, model)
+    worker = bootstrap.build(settings, behind_proxy, ledger, outbox.send, model, no_engine)
     reconciler = Reconciler(direct, ledger, dispatcher, Settler(direct, ledger, dispatcher), "you", 5)
     worker.start()
     with closing(worker), ThreadPoolExecutor(1) as pool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs import layout
 from jobs.manifest import Priority
-from jobs.names import check_name, model_alias, new_job_id
+from jobs.names import check_name, model_alias, new_job_id, usable_name
 from jobs.queues import queue_name
 
 ODD = [
@@ -50,6 +50,11 @@ def test_a_refusal_quotes_only_the_start_of_a_long_name() -> None:
     with pytest.raises(ValueError, match="not usable") as refused:
         check_name("x" * 10_000)
     assert len(str(refused.value)) < 300
+
+
+@given(st.text())
+def test_whatever_a_host_is_called_a_worker_has_a_name(host: str) -> None:
+    check_name(f"{usable_name(host, max_chars=40) or 'worker'}-{2**22}-a1b2c3")
 
 
 def test_job_ids_sort_by_time_and_are_names() -> None:

@@ -19,12 +19,18 @@ from jobs.queues import Message
 from jobs.shards import encode_shard
 from jobs.spec import GenerateSpec, Spec
 from jobs.stores import MemoryStore, ObjectStore
+from worker.checkpoints import Checkpoints
 from worker.document_parsers import DocumentParsers
+from worker.drain import Drain
 from worker.engine_messages import Result
+from worker.engine_process import EngineProcess
+from worker.leases import Leases
 from worker.model import Model
 from worker.parse_process import ParseLimits
-from worker.quarantine import ClosableEngine, Quarantine
+from worker.quarantine import Quarantine
 from worker.row_text import RowTexts
+from worker.run_shard import ShardRunner
+from worker.settle import Settler
 
 FINGERPRINT = "f" * 16
 
@@ -60,7 +66,7 @@ class FakeEngine:
     """Answers by a function of the prompt's words; None leaves a request running until it is cancelled."""
 
     def __init__(self, answer: Answer, tokenizer: FakeTokenizer) -> None:
-        self._answer = answer
+        self.answer = answer
         self._tokenizer = tokenizer
         self.prompts: list[str] = []
         self.futures: list[Future[Result]] = []
@@ -68,7 +74,7 @@ class FakeEngine:
     def submit(self, request: Request) -> "Future[Result]":
         prompt = self._tokenizer.decode(request.prompt_token_ids or ())
         self.prompts.append(prompt)
-        answer = self._answer(prompt, request)
+        answer = self.answer(prompt, request)
         if isinstance(answer, Exception):
             raise answer
         future: Future[Result] = Future()
@@ -104,11 +110,12 @@ def fake_model(answer: Answer, max_model_len: int = 400) -> tuple[Model, FakeEng
 class NoQuarantine(Quarantine):
     """For shards that no engine dies with."""
 
-    def __init__(self, bench: "Bench", model: Model) -> None:
-        super().__init__(bench.store, bench.ledger, model, self._refuse)
+    def __init__(self, bench: "Bench") -> None:
+        super().__init__(bench.store, bench.ledger, no_engine)
 
-    def _refuse(self) -> ClosableEngine:
-        raise AssertionError("no shard is a suspect here")
+
+def no_engine() -> EngineProcess:
+    raise AssertionError("no shard is a suspect here")
 
 
 def row_texts(store: ObjectStore) -> RowTexts:
@@ -173,6 +180,41 @@ class Bench:
 
     def dispatcher(self, window_shards: int = 2) -> Dispatcher:
         return Dispatcher(self.ledger, self.outbox.send, window_shards)
+
+    def leases(self, worker_id: str = "me") -> Leases:
+        return Leases(self.ledger, worker_id, 15)
+
+    def drain(self, leases: Leases, timeout_s: float = 25.0) -> Drain:
+        """One that ends no process, and whose time passes."""
+        drain = Drain(self.store, leases, self.dispatcher(), timeout_s, grace_s=60, end=lambda _: None)
+        drain.start()
+        return drain
+
+    def runner(
+        self,
+        model: Model,
+        leases: Leases | None = None,
+        drain: Drain | None = None,
+        quarantine: Quarantine | None = None,
+        worker_id: str = "me",
+    ) -> ShardRunner:
+        """One worker's."""
+        leases = leases or self.leases(worker_id)
+        settler = Settler(self.store, self.ledger, self.dispatcher())
+        checkpoints = Checkpoints(self.store, worker_id)
+        drain = drain or Drain(self.store, leases, self.dispatcher(), timeout_s=25)
+        quarantine = quarantine or NoQuarantine(self)
+        return ShardRunner(
+            self.store,
+            self.ledger,
+            leases,
+            settler,
+            model,
+            quarantine,
+            checkpoints,
+            drain,
+            row_texts(self.store),
+        )
 
 
 class Interrupted(Exception):

@@ -8,10 +8,12 @@ from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.queues import Message, Send
 from jobs.stores import ObjectStore
-from tests.worker.fakes import Answer, fake_model, row_texts
+from tests.worker.fakes import Answer, fake_model, no_engine, row_texts
+from worker.checkpoints import Checkpoints
+from worker.drain import Drain
 from worker.finish import Finisher
 from worker.leases import Leases
-from worker.quarantine import ClosableEngine, Quarantine
+from worker.quarantine import Quarantine
 from worker.reconcile import Reconciler
 from worker.run_shard import ShardRunner
 from worker.settle import Settler
@@ -42,8 +44,17 @@ class HandWorker:
         self.dispatcher = Dispatcher(ledger, send or send_to(ledger), window_shards)
         settler = Settler(store, ledger, self.dispatcher)
         leases = Leases(ledger, "me", 15)
-        quarantine = Quarantine(store, ledger, model, _no_engine)
-        self.runner = ShardRunner(store, ledger, leases, settler, model, quarantine, row_texts(store))
+        self.runner = ShardRunner(
+            store,
+            ledger,
+            leases,
+            settler,
+            model,
+            Quarantine(store, ledger, no_engine),
+            Checkpoints(store, "me"),
+            Drain(store, leases, self.dispatcher, timeout_s=25),
+            row_texts(store),
+        )
         self._finisher = Finisher(store, ledger, leases)
         self._reconciler = Reconciler(store, ledger, self.dispatcher, settler, "me", interval_s=5)
         self._ledger = ledger
@@ -85,10 +96,6 @@ class HandWorker:
         else:
             self.runner.run(job_id, int(unit))
         return task_id
-
-
-def _no_engine() -> ClosableEngine:
-    raise AssertionError("no shard is a suspect here")
 
 
 def _task_id(raw: str) -> str:

@@ -82,6 +82,15 @@ def test_results_and_errors_hold_every_row_once_in_input_order() -> None:
     assert [json.loads(line)["id"] for line in errors] == ["r1", "r4"]
 
 
+def test_the_checkpoints_of_a_finished_job_are_removed() -> None:
+    bench = Bench()
+    manifest = _job(bench.store, OK, OK, OK)
+    for shard_no in (0, 1):
+        bench.store.put(layout.checkpoint(manifest.job_id, shard_no, "me"), b"x")
+    _finish(bench, manifest)
+    assert not list(bench.store.list(layout.checkpoints_prefix(manifest.job_id)))
+
+
 def test_a_crash_at_any_step_is_mended_by_the_next_finish() -> None:
     for step in range(20):
         store = DyingStore()

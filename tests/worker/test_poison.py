@@ -19,13 +19,10 @@ from jobs.outcome import Code, Outcome, Status
 from jobs.shards import decode_part
 from jobs.spec import EmbedSpec
 from tests.worker import stub_engine
-from tests.worker.fakes import FINGERPRINT, Bench, FakeTokenizer, make_job, row_texts, rows
+from tests.worker.fakes import FINGERPRINT, Bench, FakeTokenizer, make_job, rows
 from worker.engine_process import EngineProcess
-from worker.leases import Leases
 from worker.model import Model
 from worker.quarantine import Quarantine
-from worker.run_shard import ShardRunner
-from worker.settle import Settler
 
 pytestmark = pytest.mark.integration
 
@@ -40,12 +37,8 @@ class Worker:
         tokenizer = FakeTokenizer()
         tokenizer.words.extend(stub_engine.WORDS)
         model = Model("tiny", FINGERPRINT, 100, cast("Tokenizer", tokenizer), self.engine)
-        self.quarantine = Quarantine(bench.store, bench.ledger, model, self._start)
-        settler = Settler(bench.store, bench.ledger, bench.dispatcher())
-        leases = Leases(bench.ledger, "me", 15)
-        self.runner = ShardRunner(
-            bench.store, bench.ledger, leases, settler, model, self.quarantine, row_texts(bench.store)
-        )
+        self.quarantine = Quarantine(bench.store, bench.ledger, self._start)
+        self.runner = bench.runner(model, quarantine=self.quarantine)
 
     def run_until_settled(self, manifest: Manifest, max_tries: int) -> list[Outcome]:
         """As the reconciler would: the shard is sent again whenever it was given back."""

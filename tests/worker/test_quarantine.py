@@ -20,16 +20,12 @@ from tests.worker.fakes import (
     completion,
     fake_model,
     make_job,
-    row_texts,
     rows,
 )
 from worker.engine_messages import Result
 from worker.engine_process import EngineDied
-from worker.leases import Leases
 from worker.quarantine import ClosableEngine, Quarantine
 from worker.retry import MAX_ATTEMPTS
-from worker.run_shard import ShardRunner
-from worker.settle import Settler
 
 
 def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
@@ -67,12 +63,8 @@ class Worker:
         self._tokenizer = cast("FakeTokenizer", model.tokenizer)
         self.started: list[Closable] = []
         self.has_room = True
-        self.quarantine = Quarantine(bench.store, bench.ledger, model, self._start)
-        settler = Settler(bench.store, bench.ledger, bench.dispatcher())
-        leases = Leases(bench.ledger, "me", 15)
-        self.runner = ShardRunner(
-            bench.store, bench.ledger, leases, settler, model, self.quarantine, row_texts(bench.store)
-        )
+        self.quarantine = Quarantine(bench.store, bench.ledger, self._start)
+        self.runner = bench.runner(model, quarantine=self.quarantine)
 
     def outcomes(self, manifest: Manifest, shard_no: int = 0) -> list[Outcome] | None:
         body = self.bench.store.get(layout.part(manifest.job_id, shard_no))

@@ -83,6 +83,30 @@ def test_what_is_no_rows_fault_breaks_the_shard_and_stops_its_other_requests(
     assert engine.futures[0].cancelled()
 
 
+def test_what_was_done_before_a_shard_broke_is_told_and_what_a_watch_raises_breaks_it() -> None:
+    done = threading.Event()
+    noted: list[Outcome] = []
+
+    def note(outcome: Outcome) -> None:
+        noted.append(outcome)
+        done.set()
+
+    def read(row: Row) -> str:
+        assert row.text == "a" or done.wait(10)
+        return _text(row)
+
+    def watch(_: Counts) -> Halt | None:
+        raise InterruptedError("no more")
+
+    for texts, error in ((("a", "crash"), EngineError), (("a", "hang"), InterruptedError)):
+        model, _ = fake_model(_answer)
+        with pytest.raises(error):
+            asyncio.run(run_rows(rows(*texts), make_kind(GenerateSpec(), model), read, watch, note))
+        assert [(each.id, each.status) for each in noted] == [("r0", Status.OK)]
+        noted.clear()
+        done.clear()
+
+
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
 def test_a_stopped_job_keeps_what_is_done_and_cancels_the_rest_in_the_engine(status: Status) -> None:
     outcomes, engine = _run(["a", "hang", "b"], Halt(status, "as someone said"))

@@ -11,24 +11,14 @@ from jobs.control import CancelOrder, DeadlineOrder, PauseOrder, end_pause, give
 from jobs.manifest import Manifest
 from jobs.outcome import Code, Outcome, Status
 from jobs.shards import decode_part
-from tests.worker.fakes import (
-    Bench,
-    FakeEngine,
-    NoQuarantine,
-    completion,
-    fake_model,
-    make_job,
-    row_texts,
-    rows,
-)
+from tests.worker.fakes import Bench, FakeEngine, completion, fake_model, make_job, rows
 from worker.engine_messages import Result
-from worker.leases import Leases
 from worker.retry import MAX_ATTEMPTS
-from worker.run_shard import ShardRunner
-from worker.settle import Settler
 
 
 def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
+    if "hang" in prompt:
+        return None
     return EngineError("the step failed") if "crash" in prompt else completion("fine")
 
 
@@ -37,10 +27,8 @@ class Worker:
 
     def __init__(self, bench: Bench, name: str = "me") -> None:
         model, self.engine = fake_model(_answer)
-        self.leases = Leases(bench.ledger, name, 15)
-        settler = Settler(bench.store, bench.ledger, bench.dispatcher())
-        quarantine, texts = NoQuarantine(bench, model), row_texts(bench.store)
-        self.runner = ShardRunner(bench.store, bench.ledger, self.leases, settler, model, quarantine, texts)
+        self.leases = bench.leases(name)
+        self.runner = bench.runner(model, self.leases)
 
 
 @pytest.fixture
@@ -95,7 +83,7 @@ def test_a_job_of_another_model_is_given_back_and_not_counted(bench: Bench) -> N
 
 
 def test_a_shard_that_always_breaks_the_engine_ends_with_failed_rows(bench: Bench) -> None:
-    manifest = _job(bench, "a", "crash")
+    manifest = _job(bench, "hang", "crash")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         _run(bench, manifest)
         assert (_part(bench, manifest) is None) == (attempt < MAX_ATTEMPTS)

@@ -16,7 +16,7 @@ from jobs.outcome import Outcome, Usage
 from jobs.shards import decode_part, encode_part
 from jobs.stores import LocalStore, MemoryStore, ObjectStore, StoreUnavailable
 from tests.worker.away_store import AwayStore
-from tests.worker.fakes import Bench, FakeEngine, completion, fake_model, make_job, rows
+from tests.worker.fakes import Bench, FakeEngine, completion, fake_model, make_job, no_engine, rows
 from worker import bootstrap
 from worker.engine_messages import Result
 from worker.settings import WorkerSettings
@@ -65,7 +65,7 @@ class Machine:
 
         model, engine = fake_model(answer)
         settings, send = WorkerSettings(spool=spool_root), self.bench.outbox.send
-        return bootstrap.build(settings, self.store, self.bench.ledger, send, model), engine
+        return bootstrap.build(settings, self.store, self.bench.ledger, send, model, no_engine), engine
 
     def part(self) -> list[Outcome]:
         body = self.store.get(layout.part(self.manifest.job_id, 0)) or b""
@@ -158,7 +158,7 @@ def test_a_worker_that_stops_gives_the_shard_back_uncounted_and_leaves_its_part_
     worker, _ = machine.worker(tmp_path)
     ran = machine.pool.submit(worker.run_shard, job_id, 0)
     machine.store.wait_for_refusals(1)
-    worker.stopping.set()
+    worker.drain.over.set()
     ran.result(LIMIT_S)
     assert not ledger.held(job_id, ["0"])
     assert ledger.count_attempt(job_id, 0) == 1, "this one is the first"
@@ -216,3 +216,16 @@ def test_workers_of_two_stores_do_not_see_each_others_parts(tmp_path: Path) -> N
     assert list(spool_folder(tmp_path / "spool", MemoryStore("two")).list("")) == []
     assert list(spool_folder(tmp_path / "spool", MemoryStore("one")).list("")) == ["job/00000000.jsonl"]
     assert (tmp_path / "spool").stat().st_mode & 0o077 == 0, "results are nobody else's to read"
+
+
+def test_each_try_to_store_a_part_is_told_for_it_is_progress_of_the_shard(machine: Machine) -> None:
+    tries: list[SpooledPart] = []
+    spool = Spool(on_try=tries.append, first_pause_s=0.001)
+    answers = iter([StoreUnavailable("away"), StoreUnavailable("away"), None])
+
+    def store_it() -> None:
+        if (error := next(answers)) is not None:
+            raise error
+
+    spool.until_stored("job-1", 7, b"part", store_it)
+    assert tries == [SpooledPart("job-1", 7)] * 3

@@ -6,6 +6,7 @@ from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Spec, SummarizeSpec
 from worker.model import Model
+from worker.shard_memory import ShardMemory
 
 
 class Kind(Protocol):
@@ -23,7 +24,8 @@ class Kind(Protocol):
         """
 
 
-def make_kind(spec: Spec, model: Model) -> Kind:
+def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None) -> Kind:
+    """`memory` is where what is finished of a row is kept and found again."""
     from worker.kinds.classify import Classify
     from worker.kinds.embed import Embed
     from worker.kinds.generate import Generate
@@ -33,7 +35,7 @@ def make_kind(spec: Spec, model: Model) -> Kind:
         case ClassifySpec():
             return Classify(spec, model)
         case SummarizeSpec():
-            return Summarize(spec, model)
+            return Summarize(spec, model, memory or ShardMemory())
         case GenerateSpec():
             return Generate(spec, model)
         case EmbedSpec():

@@ -8,8 +8,9 @@ from engine import Completion, Request, Sampling
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import SummarizeSpec
-from worker.model import Model, usage_of
+from worker.model import Model
 from worker.sections import split_sections
+from worker.shard_memory import SectionAnswer, ShardMemory
 from worker.summary_text import tidy_summary
 
 _TOKENS_PER_WORD = 1.6
@@ -42,9 +43,10 @@ MERGE_PART = Task(_COMBINE, _PART_OPENING)
 
 
 class Summarize:
-    def __init__(self, spec: SummarizeSpec, model: Model) -> None:
+    def __init__(self, spec: SummarizeSpec, model: Model, memory: ShardMemory) -> None:
         self._spec = spec
         self._model = model
+        self._memory = memory
         max_tokens = round(spec.max_words * _TOKENS_PER_WORD) + _ANSWER_MARGIN_TOKENS
         # A penalty on what the answer has said, not on what the document says: its names must stay sayable.
         self._sampling = Sampling(max_tokens=max_tokens, frequency_penalty=0.6)
@@ -55,12 +57,12 @@ class Summarize:
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
         sections = await asyncio.to_thread(self._split, text, WHOLE)
         num_sections = len(sections)
-        notes, usage = await self._ask_all(WHOLE if num_sections == 1 else PART, sections)
+        notes, usage = await self._ask_all(row.id, WHOLE if num_sections == 1 else PART, sections)
         while len(notes) > 1:
             groups = self._split("\n\n".join(notes), MERGE)
             if len(groups) >= len(notes):
                 raise RowError(Code.TOO_LONG, "the summaries of its sections don't get shorter when merged")
-            notes, more = await self._ask_all(MERGE if len(groups) == 1 else MERGE_PART, groups)
+            notes, more = await self._ask_all(row.id, MERGE if len(groups) == 1 else MERGE_PART, groups)
             usage += more
         return {"summary": notes[0], "sections": num_sections}, usage
 
@@ -75,16 +77,19 @@ class Summarize:
             )
         return split_sections(text, min(room, self._spec.section_tokens), self._count_tokens)
 
-    async def _ask_all(self, task: Task, sections: list[str]) -> tuple[list[str], Usage]:
-        answers = await asyncio.gather(*(self._ask(task, section) for section in sections))
+    async def _ask_all(self, row_id: str, task: Task, sections: list[str]) -> tuple[list[str], Usage]:
+        answers = await asyncio.gather(*(self._ask(row_id, task, section) for section in sections))
         usage = Usage()
         for answer in answers:
-            usage += usage_of(answer)
+            usage += answer.usage
         return [tidy_summary(task.opening + answer.text, self._spec.max_words) for answer in answers], usage
 
-    async def _ask(self, task: Task, section: str) -> Completion:
+    async def _ask(self, row_id: str, task: Task, section: str) -> SectionAnswer:
         request = Request(prompt_token_ids=self._prompt(task, section), sampling=self._sampling)
-        return await self._model.ask(request, Completion)
+        if (known := self._memory.section(row_id, request)) is not None:
+            return known
+        completion = await self._model.ask(request, Completion)
+        return self._memory.keep_section(row_id, request, completion)
 
     def _prompt(self, task: Task, section: str) -> list[int]:
         question = task.question.format(words=self._spec.max_words)
