@@ -82,6 +82,21 @@ def test_results_and_errors_hold_every_row_once_in_input_order() -> None:
     assert [json.loads(line)["id"] for line in errors] == ["r1", "r4"]
 
 
+def test_a_finish_keeps_its_lease_by_every_part_that_it_reads() -> None:
+    bench = Bench()
+    told: list[tuple[str, str]] = []
+
+    class WatchedLeases(Leases):
+        def progressed(self, job_id: str, unit: str) -> None:
+            told.append((job_id, unit))
+
+    manifest = _job(bench.store, OK, OK, OK)
+    bench.ledger.open(manifest)
+    Finisher(bench.store, bench.ledger, WatchedLeases(bench.ledger, "me", 15)).finish(manifest.job_id)
+    assert len(told) >= 2 * manifest.num_shards, "to count them, and to write them"
+    assert set(told) == {(manifest.job_id, "finish")}
+
+
 def test_the_checkpoints_of_a_finished_job_are_removed() -> None:
     bench = Bench()
     manifest = _job(bench.store, OK, OK, OK)

@@ -18,7 +18,7 @@ from worker.engine_messages import Result
 from worker.engine_process import EngineDied
 from worker.kinds import make_kind
 from worker.model import Model
-from worker.rows import ReadText, Watch
+from worker.rows import Note, ReadText, Watch
 from worker.suspect_rows import run_suspect_rows
 
 
@@ -65,11 +65,19 @@ def _run(
     watch: Watch = lambda _: None,
     spec: Spec | None = None,
     read_text: ReadText = _text,
+    note: Note = lambda _: None,
 ) -> tuple[list[Outcome], MortalEngine]:
     model, _ = fake_model(lambda *_: None)
     engine = MortalEngine(model)
     kind = make_kind(spec or GenerateSpec(), replace(model, engine=engine))
-    return asyncio.run(run_suspect_rows(rows(*texts), kind, read_text, watch)), engine
+    return asyncio.run(run_suspect_rows(rows(*texts), kind, read_text, watch, note)), engine
+
+
+def test_what_is_told_of_at_once_is_every_outcome_but_poison_which_has_to_be_listed_first() -> None:
+    told: list[Outcome] = []
+    outcomes, _ = _run(["a", "poison", "empty", "b"], note=told.append)
+    assert outcomes[1].code is Code.POISON
+    assert sorted(each.id for each in told) == ["r0", "r2", "r3"]
 
 
 def test_only_the_rows_that_kill_end_as_poison_and_the_others_as_they_would_have() -> None:
