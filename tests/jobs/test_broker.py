@@ -103,6 +103,8 @@ class TestAddresses:
             connection: Any = broker.client().connection_pool.make_connection()
             assert connection.cert_reqs == ssl.CERT_REQUIRED
             assert connection.check_hostname
+        asked = _broker("sentinel://queue", ca_file=tmp_path / "ca.pem").celery_options()
+        assert asked["broker_transport_options"]["sentinel_kwargs"]["ssl"]
         assert _broker("redis://queue").celery_options()["broker_use_ssl"] is False
 
 
