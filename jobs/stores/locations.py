@@ -34,7 +34,7 @@ def parse_location(uri: str) -> S3Location | Path:
     if scheme == "s3":
         return _parse_s3(rest)
     if scheme == "file":
-        return _parse_path(url2pathname(urlsplit(uri).path))
+        return _parse_path(_file_path(uri))
     raise InvalidKey(f"an address cannot start with {scheme!r}; {ALLOWED}")
 
 
@@ -45,6 +45,13 @@ def _parse_s3(rest: str) -> S3Location:
     if not BUCKET_NAME.fullmatch(bucket):
         raise InvalidKey(f"{bucket!r} is not a bucket's name (3 to 63 of a-z, 0-9, '.', '-'); {ALLOWED}")
     return S3Location(bucket, checked_prefix(key))
+
+
+def _file_path(uri: str) -> str:
+    try:
+        return url2pathname(urlsplit(uri).path)
+    except ValueError as error:  # a bracket that is not closed, for one
+        raise InvalidKey(f"{uri!r} is not a file's address ({error}); {ALLOWED}") from error
 
 
 def _parse_path(path: str) -> Path:
