@@ -68,11 +68,11 @@ def test_a_file_that_is_no_gguf_is_refused_and_leaves_nothing(
         ({"max_model_len": 1000}, "384 tokens at most"),
         (
             {"kv_cache_bytes": 100},
-            "kv_cache_bytes=100 has no room for one block of 16 tokens: make it 9216 bytes or more",
+            "kv_cache_bytes=100 has no room for one block of 8 tokens: make it 4608 bytes or more",
         ),
         (
             {"kv_cache_bytes": 100_000, "max_model_len": 384},
-            "max_model_len=384: kv_cache_bytes=100000 holds 160 tokens; set max_model_len lower, "
+            "max_model_len=384: kv_cache_bytes=100000 holds 168 tokens; set max_model_len lower, "
             "or give KV 221184 bytes or more",
         ),
     ],

@@ -185,6 +185,7 @@ def test_while_another_engine_loads_requests_are_taken_at_once_and_answered_by_i
 ) -> None:
     engine = engine_of(max_model_len=1000)
     hanging = engine.submit(Request(prompt="hang"))
+    assert _running(engine) == 1.0, "or the next engine would get it"
     _kill(engine)
     with pytest.raises(EngineDied):
         hanging.result(timeout=5)
@@ -203,6 +204,7 @@ def test_requests_that_wait_for_an_engine_that_does_not_start_are_no_ones_victim
 ) -> None:
     engine = engine_of(max_model_len=300)
     hanging = engine.submit(Request(prompt="hang"))
+    assert _running(engine) == 1.0, "or the next engine would get it"
     (tmp_path / "weights gone").touch()
     _kill(engine)
     with pytest.raises(EngineDied):
