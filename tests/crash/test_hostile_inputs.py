@@ -119,7 +119,7 @@ def _inputs(number: int) -> settings:
     return settings(max_examples=number, deadline=None, database=None, suppress_health_check=slow)
 
 
-def _try(place: Place, source: Path, names: set[str]) -> None:
+def assert_refused_or_done(place: Place, source: Path, names: set[str]) -> None:
     refusal: Exception | None = None
     with touches() as seen:
         try:
@@ -144,7 +144,7 @@ def test_a_hostile_table_is_refused_by_name_or_all_its_rows_have_outcomes(
     place.forget()
     place.source.mkdir()
     (place.source / name).write_bytes(body)
-    _try(place, place.source / name, {name})
+    assert_refused_or_done(place, place.source / name, {name})
 
 
 @_inputs(150)
@@ -156,7 +156,7 @@ def test_hostile_documents_are_refused_by_name_or_have_outcomes(
     place.source.mkdir()
     for name, body in files.items():
         (place.source / name).write_bytes(body)
-    _try(place, place.source, {str(place.source), *files, *(ascii(name) for name in files)})
+    assert_refused_or_done(place, place.source, {str(place.source), *files, *(ascii(name) for name in files)})
 
 
 @_inputs(100)

@@ -48,4 +48,6 @@ def test_divided_words(divided: str, whole: str) -> None:
 @pytest.mark.parametrize("run", [" ", "\t", "x", "é", "x-", "\n", "\n ", "- "])
 def test_a_long_run_of_anything_takes_no_longer_than_it_is_long(run: str) -> None:
     for text in (f"\n{run * 300_000}|", f"{run * 300_000}-\n"):
-        clean(join_hyphenated(text))
+        cleaned = clean(join_hyphenated(text))
+        assert len(cleaned) <= len(text)
+        assert clean(cleaned) == cleaned
