@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from jobs.spec import GenerateSpec, Spec
 from producer.commands.compose import compose
-from producer.commands.kinds import generate
+from producer.commands.kinds.generate import generate
 from producer.errors import UserError
 
 

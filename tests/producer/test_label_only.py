@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from jobs.spec import Spec
 from producer import screen
 from producer.commands.compose import compose
-from producer.commands.kinds import classify
+from producer.commands.kinds.classify import classify
 
 
 @pytest.mark.parametrize(("flags", "scores"), [(["--label-only"], False), ([], True)])

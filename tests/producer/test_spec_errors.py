@@ -4,7 +4,7 @@ import pytest
 
 from jobs.spec import Spec
 from producer.commands.compose import compose
-from producer.commands.kinds import generate
+from producer.commands.kinds.generate import generate
 from producer.errors import UserError
 
 
