@@ -124,6 +124,9 @@ Broker = Annotated[
     typer.Option(envvar="BYDAWN_BROKER_URL", help="redis://...", show_envvar=True, rich_help_panel=_WHERE),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the results.", rich_help_panel=_WHERE)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace another job's results in --out.", rich_help_panel=_WHERE)
+]
 State = Annotated[
     Path | None,
     typer.Option(help="Folder from which a run resumes.", show_default="OUT/.bydawn", rich_help_panel=_WHERE),
