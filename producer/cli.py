@@ -14,8 +14,10 @@ from rich.text import Text
 
 from jobs.papers import NoSuchJobError
 from jobs.readers import InputError
+from jobs.remove import JobInUseError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
+from jobs.submission import SubmissionRemovedError
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
 from producer.commands.work import run_app, submit_app
@@ -51,6 +53,8 @@ _USERS_FAULT = (
     InputError,
     StoreError,
     NoSuchJobError,
+    JobInUseError,
+    SubmissionRemovedError,
     NewerFormatError,
     CorruptObjectError,
 )

@@ -1,5 +1,6 @@
 """The text of a row: its own, or its document's."""
 
+import threading
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -7,7 +8,7 @@ from jobs import layout
 from jobs.documents import DocumentError
 from jobs.manifest import DocumentRef, Row
 from jobs.outcome import Code, RowError
-from jobs.stores import InvalidKey, ObjectChanged, ObjectMissing, ObjectStore
+from jobs.stores import AccessDenied, InvalidKey, ObjectChanged, ObjectMissing, ObjectStore
 from jobs.stores.allowed import REMEDY, is_allowed
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import open_source
@@ -18,6 +19,13 @@ _EXPLANATIONS = {
     Code.UNDECODABLE: "the row's text is not valid UTF-8",
     Code.BAD_REQUEST: "the row's columns are nested too deep",
 }
+
+
+# S3 tells those who may not list a bucket of a missing object that it is forbidden.
+_DENIED = (
+    "{uri} may not be read with this worker's credentials, or isn't there; allow them s3:GetObject on it, "
+    "and kms:Decrypt where it is encrypted with a key of its own, then `bydawn retry` the job"
+)
 
 
 class RowTexts:
@@ -35,23 +43,28 @@ class RowTexts:
         self._allowed = (store.uri, *allowed_sources)
         self._access = access
 
-    def read(self, job_id: str, row: Row) -> str:
-        """The text of a job's row.
+    def read(self, job_id: str, row: Row, unwanted: threading.Event | None = None) -> str:
+        """The text of a job's row, unless `drop` is told of `unwanted` before that.
 
         Raises:
             RowError: there is no text in it, and the code says why.
             StoreError: the store is away.
+            UnwantedDocument: it was dropped.
         """
         if row.error is not None:
             raise RowError(row.error, _EXPLANATIONS.get(row.error, f"the row is {row.error}"))
-        text = row.text if row.document is None else self._document_text(job_id, row.document)
+        text = row.text if row.document is None else self._document_text(job_id, row.document, unwanted)
         if text is None or not text.strip():
             raise RowError(Code.EMPTY_TEXT, _EXPLANATIONS[Code.EMPTY_TEXT])
         return text
 
-    def _document_text(self, job_id: str, document: DocumentRef) -> str:
+    def drop(self, unwanted: threading.Event) -> None:
+        """End the reading of documents that nobody waits for any more."""
+        self._parsers.drop(unwanted)
+
+    def _document_text(self, job_id: str, document: DocumentRef, unwanted: threading.Event | None) -> str:
         try:
-            return self._parsers.text(document.name, self._document_bytes(job_id, document))
+            return self._parsers.text(document.name, self._document_bytes(job_id, document), unwanted)
         except DocumentError as error:
             raise RowError(error.code, str(error)) from error
 
@@ -64,6 +77,10 @@ class RowTexts:
             raise RowError(Code.MISSING, str(error)) from error
         except ObjectChanged as error:
             raise RowError(Code.CHANGED, str(error)) from error
+        except AccessDenied as error:
+            if document.key is not None:
+                raise  # a store that refuses us a job's own copies is set up wrongly, for every row
+            raise RowError(Code.FORBIDDEN, _DENIED.format(uri=document.uri)) from error
         if len(body) > max_bytes:
             allowed = f"{max_bytes >> 20} MiB, a quarter of BYDAWN_PARSE_MEMORY_BYTES"
             raise RowError(Code.TOO_LONG, f"{document.name!r} is larger than {allowed}; split it")
