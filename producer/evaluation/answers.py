@@ -58,16 +58,13 @@ class Fields:
     """
 
     kind: AnswerKind
-    by_name: dict[str, str]
+    joined: dict[str, str] | None
+    """Field to column; None where every column is the job's own, and the failed rows aren't there."""
 
     def of(self, columns: Columns, name: str) -> JsonValue:
-        value = columns.get(self.by_name.get(name, name))
+        column = name if self.joined is None else self.joined.get(name)
+        value = None if column is None else columns.get(column)
         return None if value == "" else value
-
-    @property
-    def holds_ends(self) -> bool:
-        """Whether the file has the failed rows, too."""
-        return self.by_name.keys() >= _END_FIELDS
 
 
 def own_fields(table: Table) -> Fields:
@@ -78,9 +75,7 @@ def own_fields(table: Table) -> Fields:
         raise InputError(table.name, _not_evaluated(table.names, bare[kinds[-1]] if kinds else None))
     start = kinds[-1]
     of_job = dict(zip(bare[start:], table.names[start:], strict=True))
-    is_joined = of_job.keys() >= _END_FIELDS
-    by_name = of_job if is_joined else {name: name for name in table.names}
-    return Fields(AnswerKind(bare[start]), by_name)
+    return Fields(AnswerKind(bare[start]), of_job if of_job.keys() >= _END_FIELDS else None)
 
 
 def _bare(name: str) -> str:
@@ -98,13 +93,13 @@ def _not_evaluated(names: Sequence[str], other: str | None) -> str:
 
 
 def is_ok(fields: Fields, columns: Columns) -> bool:
-    """Whether the row has an answer; without a status every row has."""
-    return not fields.holds_ends or fields.of(columns, "status") == Status.OK
+    """Whether the row has an answer; in files that aren't joined every row has."""
+    return fields.joined is None or fields.of(columns, "status") == Status.OK
 
 
 def end_of(fields: Fields, columns: Columns) -> str:
     """Why a row has no answer: its code, else its status."""
-    return str(fields.of(columns, "error") or fields.of(columns, "code") or fields.of(columns, "status"))
+    return str(fields.of(columns, "error") or fields.of(columns, "status"))
 
 
 def answer_of(fields: Fields, columns: Columns, where: str) -> Answer:

@@ -24,6 +24,8 @@ def as_json(report: Report) -> str:
 def tell_progress(pairs: Iterable[Pair[str]]) -> Iterable[Pair[str]]:
     assert isinstance(pairs, Sequence)
     console = screen.progress_console()
+    if not console.is_terminal:  # there a bar that vanishes would leave an empty line
+        return pairs
     return track(pairs, "comparing summaries", console=console, transient=True)
 
 

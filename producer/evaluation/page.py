@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from producer.evaluation.evaluation import Whole, num_abstained
+from producer.evaluation.evaluation import Whole
 from producer.evaluation.label_evaluation import LabelEvaluation
 from producer.evaluation.meanings import MEANINGS, TITLES, number, percent
 from producer.evaluation.picture import DARK, LIGHT, MAX_LABELS, Theme, calibration_picture, confusion_picture
@@ -57,7 +57,7 @@ def page(whole: Whole) -> str:
         .render(
             report=report,
             evaluation=evaluation,
-            lines=row_lines(evaluation.rows, num_abstained(evaluation)),
+            lines=row_lines(evaluation),
             pictures=pictures,
             max_labels=MAX_LABELS,
             cards=_cards(whole),

@@ -22,6 +22,7 @@ MAX_LABELS = 60
 _MAX_NUMBERED_LABELS = 25
 _MAX_LABEL_CHARS = 28
 _DPI = 144
+_MAX_SIDE_PIXELS = 2400
 _NO_LABEL = "(no answer)"
 
 
@@ -121,7 +122,7 @@ def _png(axes: Axes, theme: Theme, *, is_opaque: bool = False) -> bytes:
     with warnings.catch_warnings():
         # A script that the font lacks is drawn as boxes.
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")
-        figure.savefig(body, format="png", dpi=_DPI)
+        figure.savefig(body, format="png", dpi=min(_DPI, _MAX_SIDE_PIXELS / max(figure.get_size_inches())))
     return body.getvalue()
 
 

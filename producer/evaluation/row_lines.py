@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
-from producer.evaluation.joining import RowCounts
+from producer.evaluation.evaluation import Evaluation, num_abstained
+from producer.evaluation.summary_evaluation import SummaryEvaluation
 
 
-def row_lines(rows: RowCounts, abstained: int) -> list[str]:
-    """What was compared, and what was left out."""
+def row_lines(evaluation: Evaluation) -> list[str]:
+    """What was compared, how rows without an answer count, and what was left out."""
+    rows, abstained = evaluation.rows, num_abstained(evaluation)
     failed = rows.compared - rows.answered
     lines = [f"{num_rows(rows.compared)} compared, {rows.answered - abstained:,} with an answer"]
     if abstained:
@@ -15,7 +17,8 @@ def row_lines(rows: RowCounts, abstained: int) -> list[str]:
         codes = ", ".join(f"{code} {times:,}" for code, times in rows.failed.items())
         lines[0] += f", {failed:,} not ok ({codes})"
     if failed or abstained:
-        lines.append("rows without an answer count as wrong, and as 0 in ROUGE")
+        counted = "0 in ROUGE" if isinstance(evaluation, SummaryEvaluation) else "wrong"
+        lines.append(f"rows without an answer count as {counted}")
     if rows.without_outcome:
         lines.append(
             f"left out: {num_rows(rows.without_outcome)} of the truth that the results don't have, "

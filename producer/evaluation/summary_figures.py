@@ -37,7 +37,7 @@ def summary_figures(
     scores = rouge(reference, summary)
     num_words = len(summary.split())
     num_source_words = len(source.split()) if source is not None else 0
-    found = support(summary, source) if source is not None and num_source_words else None
+    found = support(summary, source) if source is not None and num_source_words and num_words else None
     figures = SummaryFigures(
         rouge1=scores.rouge1,
         rouge2=scores.rouge2,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from producer.evaluation.words import numbers, numbers_said, sentences, stem, stems, words
+from producer.evaluation.words import numbers, numbers_said, root, sentences, words
 
 # What a summary says of the text as a text; the source need not say it of itself.
 _ABOUT_TEXTS = frozenset(
     map(
-        stem,
+        root,
         (
             *(
                 "article",
@@ -24,8 +24,8 @@ _ABOUT_TEXTS = frozenset(
                 "focus",
             ),
             *("highlight", "include", "key", "main", "mention", "outline", "overview", "paper", "passage"),
-            *("point", "present", "provide", "report", "say", "says", "section", "study", "summary", "text"),
-            "topic",
+            *("point", "present", "provide", "report", "say", "section", "study", "summary", "text", "topic"),
+            "use",
         ),
     )
 )
@@ -45,9 +45,9 @@ class Support:
 
 
 def support(summary: str, source: str) -> Support:
-    """Of a summary with at least one word. Words are compared by stem; stop words are not."""
-    known_stems, known_numbers = set(stems(source)), numbers_said(source)
-    missing = [_missing(each, known_stems, known_numbers) for each in sentences(summary)]
+    """Of a summary with at least one word. Words are compared by their roots; stop words are not compared."""
+    known_roots, known_numbers = {root(word) for word in words(source)}, numbers_said(source)
+    missing = [_missing(each, known_roots, known_numbers) for each in sentences(summary)]
     said = numbers(summary)
     return Support(
         sentences=sum(not each for each in missing) / len(missing) if missing else 1.0,
@@ -56,13 +56,13 @@ def support(summary: str, source: str) -> Support:
     )
 
 
-def _missing(sentence: str, known_stems: Collection[str], known_numbers: Collection[str]) -> list[str]:
+def _missing(sentence: str, known_roots: Collection[str], known_numbers: Collection[str]) -> list[str]:
     content = [word for word in words(sentence) if not any(map(str.isdigit, word)) and _has_content(word)]
-    unknown_words = [word for word in content if stem(word) not in known_stems]
+    unknown_words = [word for word in content if root(word) not in known_roots]
     return unknown_words + [number for number in numbers(sentence) if number not in known_numbers]
 
 
 def _has_content(word: str) -> bool:
-    if word in ENGLISH_STOP_WORDS or stem(word) in _ABOUT_TEXTS:
+    if word in ENGLISH_STOP_WORDS or root(word) in _ABOUT_TEXTS:
         return False
     return len(word) > 1 or not word.isascii()

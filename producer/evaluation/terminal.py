@@ -8,7 +8,7 @@ from rich.text import Text
 
 from producer.evaluation.classification import LabelFigures
 from producer.evaluation.difference import Difference
-from producer.evaluation.evaluation import Evaluation, Report, num_abstained
+from producer.evaluation.evaluation import Evaluation, Report
 from producer.evaluation.label_evaluation import LabelEvaluation
 from producer.evaluation.label_set_evaluation import LabelSetEvaluation
 from producer.evaluation.meanings import MEANINGS, TITLES, number, percent
@@ -26,7 +26,7 @@ _TEXT_CHARS = 160
 def show(report: Report, console: Console) -> None:
     evaluation = report.evaluation
     console.print(Text(plain(f"{report.results} against {report.truth}"), "bold"), soft_wrap=True)
-    for line in row_lines(evaluation.rows, num_abstained(evaluation)):
+    for line in row_lines(evaluation):
         console.print(Text(plain(line)), highlight=False)
     for part in _parts(evaluation):
         console.print()

@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from nltk.stem.porter import PorterStemmer
+from nltk.stem.snowball import EnglishStemmer
 
 # One character of a script without spaces is a word: enough to count and to compare with.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
@@ -19,7 +20,8 @@ _SMALL_NUMBERS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
     *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
-_STEMMER = PorterStemmer()
+_PORTER = PorterStemmer()
+_ENGLISH = EnglishStemmer()
 
 
 def words(text: str) -> list[str]:
@@ -35,7 +37,13 @@ def stems(text: str) -> list[str]:
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """Porter's stem of an ASCII word of more than 3 letters, as rouge-score has it; others as they are."""
-    return str(_STEMMER.stem(word)) if len(word) > 3 and word.isascii() else word
+    return str(_PORTER.stem(word)) if len(word) > 3 and word.isascii() else word
+
+
+@lru_cache(maxsize=200_000)
+def root(word: str) -> str:
+    """What `use`, `used` and `using` have in common, which Porter's first stemmer keeps apart."""
+    return str(_ENGLISH.stem(word)) if word.isascii() else word
 
 
 def numbers(text: str) -> list[str]:

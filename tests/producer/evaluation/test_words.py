@@ -2,7 +2,7 @@
 
 import pytest
 
-from producer.evaluation.words import ends_whole, numbers, numbers_said, sentences, stems, words
+from producer.evaluation.words import ends_whole, numbers, numbers_said, root, sentences, stems, words
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,12 @@ def test_words_are_runs_of_letters_and_digits(text: str, found: list[str]) -> No
 
 def test_only_english_words_of_more_than_three_letters_are_stemmed() -> None:
     assert stems("Running dogs was bus größere") == ["run", "dog", "was", "bus", "größere"]
+
+
+def test_the_forms_of_a_word_have_one_root() -> None:
+    assert {root(word) for word in ("use", "used", "using", "uses")} == {"use"}
+    assert root("focuses") == root("focus")
+    assert root("größere") == "größere"
 
 
 @pytest.mark.parametrize(
