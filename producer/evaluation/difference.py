@@ -31,9 +31,9 @@ class Difference:
     difference: float
     low: float
     high: float
-    better: int | None = None
-    """Rows where ours has the higher value; `worse` likewise; None of figures that no single row has."""
-    worse: int | None = None
+    higher: int | None = None
+    """Rows where ours has the higher value; `lower` likewise; None of figures that no single row has."""
+    lower: int | None = None
 
     @property
     def is_clear(self) -> bool:
@@ -53,8 +53,8 @@ def mean_difference(ours: Sequence[float], theirs: Sequence[float]) -> Differenc
         difference=float(pairs.mean()),
         low=_quantile(means, (1 - LEVEL) / 2),
         high=_quantile(means, (1 + LEVEL) / 2),
-        better=int((pairs > 0).sum()),
-        worse=int((pairs < 0).sum()),
+        higher=int((pairs > 0).sum()),
+        lower=int((pairs < 0).sum()),
     )
 
 

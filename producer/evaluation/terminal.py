@@ -212,24 +212,24 @@ def _worst_summaries(evaluation: SummaryEvaluation) -> Table:
 
 
 def _versus(versus: Versus) -> RenderableType:
-    title = f"against {plain(versus.other)}, on {num_rows(versus.rows)} of both"
-    table = _table(title)
+    title = Text(plain(f"against {versus.other}, on {num_rows(versus.rows)} of both"), "bold")
+    table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    for name in ("ours", "theirs", "difference", "95 % interval", "better", "worse"):
+    for name in ("ours", "theirs", "differ by", "95 % interval", "rows", "higher", "lower"):
         table.add_column(name, justify="right", no_wrap=True)
     for named in versus.differences:
         table.add_row(TITLES[named.name], *_difference_cells(named.difference, named.name == "words"))
-    note = "An interval without 0 is bold: chance in the choice of rows hardly explains that difference."
-    return Group(table, Text(note, "dim"))
+    note = "Bold where the interval leaves out 0: chance in the choice of rows hardly explains it."
+    return Group(title, table, Text(note, "dim"))
 
 
 def _difference_cells(each: Difference, is_count: bool) -> list[Text]:
     digits = 1 if is_count else 3
     style = "bold" if each.is_clear else ""
-    signed = [f"{value:+.{digits}f}" for value in (each.difference, each.low, each.high)]
-    rows = [("-" if count is None else f"{count:,}") for count in (each.better, each.worse)]
-    cells = [number(each.ours, digits), number(each.theirs, digits), signed[0], f"{signed[1]} {signed[2]}"]
-    return [*map(Text, cells[:2]), Text(cells[2], style), Text(cells[3], style), *map(Text, rows)]
+    by, low, high = (f"{value:+.{digits}f}" for value in (each.difference, each.low, each.high))
+    rows = [("-" if count is None else f"{count:,}") for count in (each.rows, each.higher, each.lower)]
+    sides = [number(each.ours, digits), number(each.theirs, digits)]
+    return [*map(Text, sides), Text(by, style), Text(f"{low} {high}", style), *map(Text, rows)]
 
 
 def _table(title: str) -> Table:

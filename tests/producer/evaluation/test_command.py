@@ -191,7 +191,7 @@ def test_two_results_are_compared_row_by_row(run: Run, summarised: None, tmp_pat
     differences = {each["name"]: each["difference"] for each in versus["differences"]}
     assert (versus["other"], versus["rows"]) == ("theirs.jsonl", 2)
     assert differences["rouge_l"]["difference"] == 0.5
-    assert (differences["rouge_l"]["better"], differences["rouge_l"]["worse"]) == (1, 0)
+    assert (differences["rouge_l"]["higher"], differences["rouge_l"]["lower"]) == (1, 0)
     assert differences["rouge_l"]["low"] == 0.0
     code, out, _ = run(*arguments)
     assert (code, "against theirs.jsonl, on 2 rows of both" in out) == (0, True)

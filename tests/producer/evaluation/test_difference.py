@@ -13,7 +13,7 @@ PAIRS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_si
 def test_the_difference_is_that_of_the_means_and_counts_the_rows_that_are_better() -> None:
     found = mean_difference([0.5, 0.75, 0.25, 1.0], [0.25, 0.75, 0.5, 0.0])
     assert (found.rows, found.ours, found.theirs, found.difference) == (4, 0.625, 0.375, 0.25)
-    assert (found.better, found.worse) == (2, 1)
+    assert (found.higher, found.lower) == (2, 1)
 
 
 def test_a_difference_that_every_row_has_is_clear_and_its_interval_is_a_point() -> None:
@@ -45,7 +45,7 @@ def test_who_is_compared_the_other_way_round_differs_by_the_sign_alone(
     one, other = mean_difference(ours, theirs), mean_difference(theirs, ours)
     assert one.difference == -other.difference
     assert one.low == pytest.approx(-other.high)
-    assert (one.better, one.worse) == (other.worse, other.better)
+    assert (one.higher, one.lower) == (other.lower, other.higher)
     assert one.low <= one.high
 
 
@@ -56,4 +56,4 @@ def test_a_figure_of_all_rows_is_compared_on_the_same_draws() -> None:
     )
     by_rows = mean_difference(mine.tolist(), other.tolist())
     assert (found.difference, found.low, found.high) == (by_rows.difference, by_rows.low, by_rows.high)
-    assert (found.better, found.worse) == (None, None)
+    assert (found.higher, found.lower) == (None, None)
