@@ -20,6 +20,7 @@ from jobs.stores import StoreError
 from jobs.submission import SubmissionRemovedError
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
+from producer.commands.evaluate import evaluate
 from producer.commands.work import run_app, submit_app
 from producer.commands.worker import worker
 from producer.errors import JobFailedError, UserError
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(run_app, name="run")
 app.add_typer(submit_app, name="submit")
-for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, worker):
+for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, evaluate, worker):
     app.command()(command)
 
 

@@ -1,8 +1,26 @@
 """Users' inputs as rows, streamed."""
 
-from jobs.readers.reading import read_rows
+from jobs.readers.fields import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, check_field
+from jobs.readers.reading import open_table, read_rows
 from jobs.readers.row import InputError, InputRow
 from jobs.readers.sampling import limit, sample
+from jobs.readers.table import Record, Table, record_id
+from jobs.readers.undecodable import with_marks
 from jobs.readers.unique import UniqueIds
 
-__all__ = ["InputError", "InputRow", "UniqueIds", "limit", "read_rows", "sample"]
+__all__ = [
+    "USUAL_ID_FIELD",
+    "USUAL_TEXT_FIELDS",
+    "InputError",
+    "InputRow",
+    "Record",
+    "Table",
+    "UniqueIds",
+    "check_field",
+    "limit",
+    "open_table",
+    "read_rows",
+    "record_id",
+    "sample",
+    "with_marks",
+]

@@ -28,8 +28,8 @@ def choose_fields(
     Raises `InputError` that lists the columns.
     """
     for option, field in (("--text-field", text_field), ("--id-field", id_field)):
-        if field is not None and field not in names:
-            raise InputError(where, f"there is no column {field!r} ({option}){_hint(field, names)}")
+        if field is not None:
+            check_field(where, names, field, option)
     chosen_id = id_field or (USUAL_ID_FIELD if USUAL_ID_FIELD in names else None)
     if text_field is not None:
         return Fields(text_field, chosen_id)
@@ -39,6 +39,12 @@ def choose_fields(
     if len(candidates) != 1:
         raise InputError(where, f"which column holds the text? Name it with --text-field{_hint('', names)}")
     return Fields(candidates[0], chosen_id)
+
+
+def check_field(where: str, names: Sequence[str], field: str, option: str) -> None:
+    """Raise `InputError` where there is no such column."""
+    if field not in names:
+        raise InputError(where, f"there is no column {field!r} ({option}){_hint(field, names)}")
 
 
 def _hint(meant: str, names: Sequence[str]) -> str:

@@ -41,14 +41,30 @@ def read_rows(
     Raises, on the way, `InputError` at the first thing that is wrong with the input, and `StoreError` where
     its store fails.
     """
-    try:
+    with _clear_errors(source):
         location = parse_location(source)
-        if (read_table := _table_reader(location)) is None:
+        if _table_reader(location) is None:
             yield from document_rows(source, list_source(source, access), _root(location))
             return
+    with open_table(source, access) as table:
+        yield from _at_least_one(source, table_rows(table, text_field=text_field, id_field=id_field))
+
+
+@contextmanager
+def open_table(source: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[Table]:
+    """A table as it is, for those who need more of it than a text; raises as `read_rows` does."""
+    with _clear_errors(source):
+        location = parse_location(source)
+        if (read_table := _table_reader(location)) is None:
+            raise InputError(source, f"a table is needed here: {', '.join(sorted(_TABLES))}")
         with _opened(source, read_table is parquet_table, access) as stream:
-            table = read_table(stream, _path(location).name)
-            yield from _at_least_one(source, table_rows(table, text_field=text_field, id_field=id_field))
+            yield read_table(stream, _path(location).name)
+
+
+@contextmanager
+def _clear_errors(source: str) -> Iterator[None]:
+    try:
+        yield
     except InvalidKey as error:
         raise InputError(_CREDENTIALS.sub("//", source), str(error)) from error
     except ObjectMissing as error:

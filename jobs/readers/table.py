@@ -61,7 +61,7 @@ class _Encoding:
 
 
 def _row(record: Record, fields: Fields, where: str) -> InputRow:
-    row_id = _id(record, fields, where)
+    row_id = record_id(record, fields.id, where)
     try:
         return _row_of(row_id, record, fields, where)
     except RecursionError:  # JSON can be nested deeper than Python's calls
@@ -79,14 +79,15 @@ def _row_of(row_id: str, record: Record, fields: Fields, where: str) -> InputRow
     return InputRow(row_id, where, text, record.columns)
 
 
-def _id(record: Record, fields: Fields, where: str) -> str:
-    if fields.id is None:
+def record_id(record: Record, field: str | None, where: str) -> str:
+    """What `field` holds, or the line number where no column holds ids; raises `InputError` for no name."""
+    if field is None:
         return str(record.line_no)
-    given = record.columns.get(fields.id)
+    given = record.columns.get(field)
     if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
-        raise InputError(where, f"{fields.id!r} must be a text or a number that names the row, not {given!r}")
+        raise InputError(where, f"{field!r} must be a text or a number that names the row, not {given!r}")
     if is_undecodable(given):
-        raise InputError(where, f"the id in {fields.id!r} is not UTF-8; save the file as UTF-8")
+        raise InputError(where, f"the id in {field!r} is not UTF-8; save the file as UTF-8")
     return str(given)
 
 

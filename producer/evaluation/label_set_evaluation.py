@@ -1,0 +1,64 @@
+"""A classification's results against the right labels: any number of labels a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from producer.evaluation.answers import ManyLabels
+from producer.evaluation.joining import Pair, RowCounts
+from producer.evaluation.label_evaluation import NUM_WORST
+from producer.evaluation.multi_label import MultiLabel, multi_label
+
+
+@dataclass(frozen=True, slots=True)
+class SetMistake:
+    """A row with `missing` labels that it should have got, and `needless` ones."""
+
+    id: str
+    missing: tuple[str, ...]
+    needless: tuple[str, ...]
+    text: str | None
+
+    @property
+    def num_wrong(self) -> int:
+        return len(self.missing) + len(self.needless)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSetEvaluation:
+    """All of it; `worst` are the rows with the most wrong labels."""
+
+    rows: RowCounts
+    abstained: int
+    figures: MultiLabel
+    worst: tuple[SetMistake, ...]
+    never_offered: tuple[str, ...]
+    kind: Literal["labels"] = "labels"
+
+
+def evaluate_label_sets(
+    pairs: Sequence[Pair[frozenset[str]]], rows: RowCounts, offered: frozenset[str]
+) -> LabelSetEvaluation:
+    """Rows that failed and rows that were left without an answer count as wrong."""
+    figures = multi_label([pair.truth for pair in pairs], [given_labels(pair) for pair in pairs])
+    right = frozenset[str]().union(*(pair.truth for pair in pairs))
+    return LabelSetEvaluation(
+        rows=rows,
+        abstained=rows.answered - figures.answered,
+        figures=figures,
+        worst=tuple(_worst(pairs)),
+        never_offered=tuple(sorted(right - offered)) if offered else (),
+    )
+
+
+def given_labels(pair: Pair[frozenset[str]]) -> frozenset[str] | None:
+    return pair.answer.labels if isinstance(pair.answer, ManyLabels) else None
+
+
+def _worst(pairs: Sequence[Pair[frozenset[str]]]) -> list[SetMistake]:
+    wrong = [
+        SetMistake(pair.id, tuple(sorted(pair.truth - given)), tuple(sorted(given - pair.truth)), pair.text)
+        for pair in pairs
+        if (given := given_labels(pair)) is not None and given != pair.truth
+    ]
+    return sorted(wrong, key=lambda mistake: -mistake.num_wrong)[:NUM_WORST]

@@ -1,0 +1,66 @@
+"""Where an evaluation goes: the terminal, one JSON document, a page, a picture."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import TypeAdapter
+from rich.progress import track
+
+from producer import screen
+from producer.errors import UserError
+from producer.evaluation.evaluation import Report, Whole
+from producer.evaluation.joining import Pair
+from producer.evaluation.label_evaluation import LabelEvaluation
+from producer.evaluation.terminal import show
+
+__all__ = ["as_json", "check_targets", "show", "tell_progress", "write"]
+
+
+def as_json(report: Report) -> str:
+    return TypeAdapter(Report).dump_json(report, indent=2).decode()
+
+
+def tell_progress(pairs: Iterable[Pair[str]]) -> Iterable[Pair[str]]:
+    assert isinstance(pairs, Sequence)
+    console = screen.progress_console()
+    if not console.is_terminal:  # there a bar that vanishes would leave an empty line
+        return pairs
+    return track(pairs, "comparing summaries", console=console, transient=True)
+
+
+def check_targets(html: Path | None, picture: Path | None) -> None:
+    """Raise `UserError` before the work for a file that can't be written after it."""
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise UserError(f"--picture {picture}: a picture is a .png file")
+    for option, path in (("--html", html), ("--picture", picture)):
+        if path is not None and not path.parent.is_dir():
+            raise UserError(f"{option} {path}: there is no folder {path.parent}; make it first")
+
+
+def write(whole: Whole, html: Path | None, picture: Path | None) -> None:
+    """Write what is asked for, each file whole or not at all."""
+    evaluation = whole.report.evaluation
+    if picture is not None:
+        from producer.evaluation.picture import LIGHT, confusion_picture
+
+        if not isinstance(evaluation, LabelEvaluation):
+            raise UserError(
+                f"--picture {picture}: only results of one label a row have a confusion matrix, "
+                f"and {whole.report.results} holds {evaluation.kind!r}"
+            )
+        _replace(picture, confusion_picture(evaluation.figures.confusion, LIGHT, is_opaque=True))
+    if html is not None:
+        from producer.evaluation.page import page
+
+        _replace(html, page(whole).encode())
+
+
+def _replace(target: Path, body: bytes) -> None:
+    draft = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
+        draft.write_bytes(body)
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UserError(f"{target} can't be written: {error.strerror}") from error
