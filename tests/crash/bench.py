@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,20 @@ class StubWorker:
         return self.answers.read_text().split() if self.answers.exists() else []
 
 
+def start_stub_worker(folder: Path, name: str, answer_s: float, env: Mapping[str, str]) -> StubWorker:
+    """One that need not be ready yet; a name that was used before goes on with its files."""
+    log, answers = folder / f"{name}.log", folder / f"{name}.answers"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.stub_worker", str(answers), str(answer_s)],
+            env=environment({**SETTINGS, **env}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    return StubWorker(process, log, answers)
+
+
 @dataclass(frozen=True, slots=True)
 class CrashBench:
     """Where workers of one test meet; `model` is a folder whose tokenizer is used."""
@@ -74,21 +88,13 @@ class CrashBench:
     @contextmanager
     def worker(self, name: str, answer_s: float, **settings: str) -> Iterator[StubWorker]:
         """One that is ready; it is killed at the end of the block."""
-        log, answers = self.folder / f"{name}.log", self.folder / f"{name}.answers"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.stub_worker", str(answers), str(answer_s)],
-                env=environment({**self.env, **SETTINGS, **settings}),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        worker = start_stub_worker(self.folder, name, answer_s, {**self.env, **settings})
         try:
-            wait_until(lambda: self._is_ready(process), READY_TIMEOUT_S, f"{name} is ready")
-            yield StubWorker(process, log, answers)
+            wait_until(lambda: self._is_ready(worker.process), READY_TIMEOUT_S, f"{name} is ready")
+            yield worker
         finally:
-            process.kill()
-            process.wait()
+            worker.process.kill()
+            worker.process.wait()
 
     def submit(self, num_rows: int, shard_rows: int) -> str:
         """A generate job of rows with ids "0", "1", ...; returns its id."""
