@@ -21,6 +21,7 @@ class Defect(StrEnum):
     POISON = "poison rows"
     OVERWRITTEN = "parts overwritten"
     MISCOUNTED = "jobs whose counts are not their rows'"
+    UNREADABLE = "jobs of which something can't be read"
     UNENDED = "jobs not ended in time"
     DIED = "processes that ended by themselves, or would not end"
     BROKE = "commands that broke"

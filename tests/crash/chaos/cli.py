@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from tests.crash.chaos import report
-from tests.crash.chaos.run import Options, Outcome, run
+from tests.crash.chaos.run import Options, Verdict, run
 from tests.crash.chaos.screen import screen
 
 HELP = """Keep jobs running through real processes while everything is killed, cut off and stopped at random.
@@ -31,7 +31,7 @@ Minutes = Annotated[float, typer.Option(min=0.1, help="How long faults go on.")]
 Seed = Annotated[int | None, typer.Option(help="Of faults and jobs.", show_default="drawn, and printed")]
 Workers = Annotated[int, typer.Option(min=2, max=16, help="Worker processes at a time.")]
 Grace = Annotated[float, typer.Option(min=1, help="Seconds from the last fault to the last job's end.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file, too.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the verdict to this file, too.")]
 Logs = Annotated[Path | None, typer.Option(help="A new folder, for what every process says.")]
 
 
@@ -50,12 +50,12 @@ def main(
     options = Options(random.randrange(1 << 32) if seed is None else seed, minutes, workers, grace)
     console.print(f"seed {options.seed}: give it with --seed to have the same faults and jobs again")
     with _folder(logs) as folder, screen(console) as shown:
-        outcome = run(options, folder, shown)
-    console.print(report.table(options, outcome))
-    _show_findings(outcome, logs)
+        verdict = run(options, folder, shown)
+    console.print(report.table(options, verdict))
+    _show_findings(verdict, logs)
     if json_file is not None:
-        json_file.write_text(json.dumps(report.as_json(options, outcome), indent=1) + "\n", encoding="utf-8")
-    raise typer.Exit(outcome.exit_code)
+        json_file.write_text(json.dumps(report.as_json(options, verdict), indent=1) + "\n", encoding="utf-8")
+    raise typer.Exit(verdict.exit_code)
 
 
 @contextmanager
@@ -70,11 +70,11 @@ def _folder(logs: Path | None) -> Iterator[Path]:
         yield logs.resolve()
 
 
-def _show_findings(outcome: Outcome, logs: Path | None) -> None:
-    for finding in outcome.findings[:MAX_SHOWN_FINDINGS]:
+def _show_findings(verdict: Verdict, logs: Path | None) -> None:
+    for finding in verdict.findings[:MAX_SHOWN_FINDINGS]:
         console.print(
             f"{finding.defect}: {finding.where}", markup=False, highlight=False, soft_wrap=True, style="red"
         )
-    if outcome.findings:
+    if verdict.findings:
         where = f"in {logs}" if logs is not None else "gone; the same seed with --logs FOLDER keeps it"
-        console.print(f"{len(outcome.findings)} findings; what every process said is {where}", soft_wrap=True)
+        console.print(f"{len(verdict.findings)} findings; what every process said is {where}", soft_wrap=True)

@@ -50,11 +50,3 @@ class Place:
         self.num_starts += 1
         worker = start_stub_worker(self._folder, self.name, self._answer_s, self._env)
         return Life(worker, log_begins_at)
-
-
-def is_ready(place: Place) -> bool:
-    return place.life.is_ready
-
-
-def is_running(place: Place) -> bool:
-    return place.life.is_running

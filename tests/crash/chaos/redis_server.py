@@ -21,6 +21,7 @@ class MortalRedis:
         self.port = _free_port()
         self._folder = folder
         self._life = ExitStack()
+        self._is_closed = False
         self._lock = threading.Lock()
         self._start()
 
@@ -40,9 +41,12 @@ class MortalRedis:
 
     def close(self) -> None:
         with self._lock:
+            self._is_closed = True
             self._life.close()
 
     def _start(self) -> None:
+        if self._is_closed:  # by the end of a run that is told to stop in the middle of an outage
+            return
         self._folder.mkdir(exist_ok=True)
         self._life.enter_context(valkey_server(self._folder, port=self.port))
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from jobs.layout import OPEN_PREFIX
 from jobs.outcome import Status
+from jobs.papers import NoSuchJobError
+from jobs.shards import CorruptObjectError
 from tests.crash.chaos.audit import Defect, Evidence, Finding, audit
-from tests.crash.chaos.evidence import Written, collect, written_once
+from tests.crash.chaos.evidence import collect, written_once
 from tests.crash.chaos.expected import Oracle
 from tests.crash.chaos.plan import Event, Fault, draw_plan
 from tests.crash.chaos.schedule import Schedule
@@ -34,7 +36,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Outcome:
+class Verdict:
     """What came of it."""
 
     num_jobs: int = 0
@@ -60,26 +62,26 @@ class Outcome:
         return sum(finding.defect is defect for finding in self.findings)
 
 
-def run(options: Options, folder: Path, screen: Screen) -> Outcome:
+def run(options: Options, folder: Path, screen: Screen) -> Verdict:
     """Leaves in the folder what the processes said. Raises TimeoutError where no worker becomes ready."""
-    with site(folder, options.num_workers) as place:
+    with site(folder, options.num_workers) as there:
         try:
-            return _Run(options, place, screen).to_its_end()
+            return _Run(options, there, screen).to_its_end()
         finally:
-            place.over.set()
+            there.over.set()
 
 
 class _Run:
-    def __init__(self, options: Options, place: Site, screen: Screen) -> None:
+    def __init__(self, options: Options, there: Site, screen: Screen) -> None:
         self._options = options
-        self._site = place
+        self._site = there
         self._screen = screen
-        self._submitter = Submitter(place, options.seed)
+        self._submitter = Submitter(there, options.seed)
         plan = draw_plan(options.seed, options.minutes * 60, options.num_workers)
-        self._schedule = Schedule(place, plan, self._tell)
-        self._outcome = Outcome()
+        self._schedule = Schedule(there, plan, self._tell)
+        self._verdict = Verdict()
 
-    def to_its_end(self) -> Outcome:
+    def to_its_end(self) -> Verdict:
         self._screen.doing("waiting for the workers")
         self._start()
         self._screen.doing(f"work and faults for {self._options.minutes:g} minutes")
@@ -94,7 +96,7 @@ class _Run:
         self._screen.doing("looking at every row")
         self._look_at_processes()
         self._look_at_jobs()
-        return self._outcome
+        return self._verdict
 
     def _start(self) -> None:
         all_ready = self._wait(lambda: all(each.life.is_ready for each in self._site.places), START_LIMIT_S)
@@ -114,39 +116,38 @@ class _Run:
         self._screen.struck(event, whom, self._schedule.struck.total(), len(self._submitter.jobs))
 
     def _look_at_processes(self) -> None:
-        outcome, places = self._outcome, self._site.places
-        outcome.faults = self._schedule.struck
-        outcome.num_skipped = self._schedule.num_skipped
-        outcome.num_refused = self._submitter.num_refused
-        outcome.num_worker_starts = sum(each.num_starts for each in places)
+        verdict, places = self._verdict, self._site.places
+        verdict.faults = self._schedule.struck
+        verdict.num_skipped = self._schedule.num_skipped
+        verdict.num_refused = self._submitter.num_refused
+        verdict.num_worker_starts = sum(each.num_starts for each in places)
         died = [each for place in places for each in place.complaints]
-        outcome.findings += [Finding(Defect.DIED, each) for each in died]
+        verdict.findings += [Finding(Defect.DIED, each) for each in died]
         broke = [*self._submitter.complaints, *map(repr, self._schedule.errors)]
-        outcome.findings += [Finding(Defect.BROKE, each) for each in broke]
+        verdict.findings += [Finding(Defect.BROKE, each) for each in broke]
 
     def _look_at_jobs(self) -> None:
-        oracle, settled_at = Oracle(self._site.model), list[datetime]()
+        oracle = Oracle(self._site.model)
+        settled_at: list[datetime] = []
         for job_id, order in self._submitter.jobs.items():
             writes = written_once(self._site.versions, job_id)
-            evidence = collect(self._site.store, oracle, job_id, order, writes)
-            self._add(evidence)
-            settled_at += _settled_at(writes)
-        self._outcome.num_parts = len(settled_at)
-        self._outcome.longest_gap_s = longest_gap_s(settled_at)
+            settled_at += (each.first_at for key, each in writes.items() if "/parts/" in key)
+            try:
+                self._add(collect(self._site.store, oracle, job_id, order, writes))
+            except (CorruptObjectError, NoSuchJobError, ValueError) as error:
+                self._verdict.findings.append(Finding(Defect.UNREADABLE, f"{job_id}: {error}"))
+        self._verdict.num_parts = len(settled_at)
+        self._verdict.longest_gap_s = longest_gap_s(settled_at)
         known = self._submitter.jobs.keys()
         strangers = [job for job in self._open_jobs() if job.removeprefix(OPEN_PREFIX) not in known]
-        self._outcome.findings += [Finding(Defect.UNENDED, f"{job}: nobody's") for job in strangers]
+        self._verdict.findings += [Finding(Defect.UNENDED, f"{job}: nobody's") for job in strangers]
 
     def _add(self, evidence: Evidence) -> None:
-        outcome = self._outcome
-        outcome.num_jobs += 1
-        outcome.num_rows += len(evidence.expected)
-        outcome.ended.update(row.status for part in evidence.parts for row in part)
-        outcome.findings += audit(evidence)
-
-
-def _settled_at(writes: dict[str, Written]) -> Iterator[datetime]:
-    return (written.first_at for key, written in writes.items() if "/parts/" in key)
+        verdict = self._verdict
+        verdict.num_jobs += 1
+        verdict.num_rows += len(evidence.expected)
+        verdict.ended.update(row.status for part in evidence.parts for row in part)
+        verdict.findings += audit(evidence)
 
 
 def longest_gap_s(moments: Sequence[datetime]) -> float:

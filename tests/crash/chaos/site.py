@@ -15,7 +15,8 @@ from tests.crash.chaos.redis_server import MortalRedis
 from tests.engine.tiny import save_model
 from tests.servers import S3Server, s3_server
 
-ANSWER_S = 0.01
+ANSWER_S = 0.05
+"""Slow enough that faults meet shards in the middle."""
 DRAIN_TIMEOUT_S = 3
 
 
