@@ -12,7 +12,8 @@ from jobs.stores import ObjectStore
 from producer.errors import UserError
 
 _REPORT = "report.json"
-_OUTPUTS = [*(f"results.{result_format}" for result_format in ResultFormat), "errors.jsonl"]
+RESULTS = tuple(f"results.{result_format}" for result_format in ResultFormat)
+_OUTPUTS = (*RESULTS, "errors.jsonl")
 _MARKERS = [state.marker for state in JobState if state is not JobState.RUNNING]
 
 

@@ -111,10 +111,10 @@ def _end(connection: socket.socket) -> None:
 
 
 @contextmanager
-def tcp_proxy(server_port: int) -> Iterator[TcpProxy]:
+def tcp_proxy(server_port: int, kind: type[TcpProxy] = TcpProxy) -> Iterator[TcpProxy]:
     """A proxy on a free loopback port to a server on another, which need not be up yet."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        proxy = TcpProxy(listener, server_port)
+        proxy = kind(listener, server_port)
         thread = Thread(target=proxy.serve, daemon=True)
         thread.start()
         try:

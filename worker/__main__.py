@@ -5,6 +5,7 @@ import multiprocessing
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import partial
 
 import redis
@@ -19,6 +20,7 @@ from worker import bootstrap, engine_child
 from worker.app import make_app, register, worker_arguments
 from worker.engine_process import EngineProcess
 from worker.engine_start import Main
+from worker.model import Model
 from worker.settings import WorkerSettings
 from worker.stop_signals import drain_on_signals, end_on_signals
 
@@ -36,19 +38,20 @@ def main(engine_main: Main = engine_child.main) -> int:
 
 
 def _run(engine_main: Main) -> int:
-    try:
-        settings = WorkerSettings()
-        _log_to_stderr(settings.log_level)
-        store, ledger = _connect(settings)
-        start_engine = partial(bootstrap.start_engine, settings, engine_main)
-        engine = start_engine()
-    except (ModelError, StoreError, redis.RedisError, ValidationError) as error:
-        print(f"bydawn worker can't start: {error}", file=sys.stderr)
-        return 2
-    try:
-        _serve(settings, store, ledger, engine, start_engine)
-    finally:
-        engine.close()
+    with ExitStack() as stack:
+        try:
+            settings = WorkerSettings()
+            _log_to_stderr(settings.log_level)
+            store, ledger = _connect(settings)
+            start_engine = partial(bootstrap.start_engine, settings, engine_main)
+            engine = stack.enter_context(closing(start_engine()))
+            model = bootstrap.load_model(settings, engine)
+            # A model may take minutes to load: the store may be away by now.
+            bootstrap.publish_model(store, model, settings.model)
+        except (ModelError, StoreError, redis.RedisError, ValidationError) as error:
+            print(f"bydawn worker can't start: {error}", file=sys.stderr)
+            return 2
+        _serve(settings, store, ledger, model, start_engine)
     return 0
 
 
@@ -66,15 +69,13 @@ def _serve(
     settings: WorkerSettings,
     store: ObjectStore,
     ledger: Ledger,
-    engine: EngineProcess,
+    model: Model,
     start_engine: Callable[[], EngineProcess],
 ) -> None:
     app = make_app(settings.broker, settings.served_alias)
-    model = bootstrap.load_model(settings, engine)
     worker = bootstrap.build(settings, store, ledger, sender(app), model, start_engine)
     register(app, worker)
     drain_on_signals(app, worker.drain)
-    bootstrap.publish_model(store, model, settings.model)
     try:
         worker.start()
         logging.getLogger("worker").info("action=ready model=%s worker=%s", model.alias, settings.worker_id)

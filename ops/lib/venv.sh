@@ -1,4 +1,4 @@
-# Sourced by ops/test, ops/demo and ops/bench, in the repository root: keeps .venv in step with the pins.
+# Sourced by the commands in ops/, in the repository root: keeps .venv in step with the pins.
 
 VENV=$PWD/.venv
 STAMP=$VENV/.bydawn-installed

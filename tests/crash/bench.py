@@ -64,6 +64,20 @@ class StubWorker:
         return self.answers.read_text().split() if self.answers.exists() else []
 
 
+def start_stub_worker(folder: Path, name: str, answer_s: float, env: Mapping[str, str]) -> StubWorker:
+    """One that need not be ready yet; a name that was used before goes on with its files."""
+    log, answers = folder / f"{name}.log", folder / f"{name}.answers"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.stub_worker", str(answers), str(answer_s)],
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    return StubWorker(process, log, answers)
+
+
 @dataclass(frozen=True, slots=True)
 class CrashBench:
     """Where workers of one test meet; `model` is a folder whose tokenizer is used."""
@@ -85,26 +99,20 @@ class CrashBench:
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.broker_url, decode_responses=True)
 
+    def worker(self, name: str, answer_s: float, **settings: str) -> AbstractContextManager[StubWorker]:
+        """One that is ready, with short times where `settings` has none; it is killed after the block."""
+        return self.worker_with(name, answer_s, {**SETTINGS, **settings})
+
     @contextmanager
-    def worker(
-        self, name: str, answer_s: float, base: Mapping[str, str] = SETTINGS, **settings: str
-    ) -> Iterator[StubWorker]:
-        """One that is ready, with short times unless `base` has others; it is killed after the block."""
-        log, answers = self.folder / f"{name}.log", self.folder / f"{name}.answers"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.stub_worker", str(answers), str(answer_s)],
-                env=environment({**self.env, **base, **settings}),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+    def worker_with(self, name: str, answer_s: float, settings: Mapping[str, str]) -> Iterator[StubWorker]:
+        """One that is ready, with these settings and the product's own for the rest."""
+        worker = start_stub_worker(self.folder, name, answer_s, {**self.env, **settings})
         try:
-            wait_until(lambda: self._is_ready(process), READY_TIMEOUT_S, f"{name} is ready")
-            yield StubWorker(process, log, answers)
+            wait_until(lambda: self._is_ready(worker.process), READY_TIMEOUT_S, f"{name} is ready")
+            yield worker
         finally:
-            process.kill()
-            process.wait()
+            worker.process.kill()
+            worker.process.wait()
 
     def submit(self, num_rows: int, shard_rows: int) -> str:
         """A generate job of rows with ids "0", "1", ..., whether or not there is a worker; returns its id."""

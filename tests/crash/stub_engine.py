@@ -23,7 +23,7 @@ from worker.engine_child import Desk
 from worker.engine_messages import Loaded, Result
 
 FINGERPRINT = "stub"
-MAX_MODEL_LEN = 400
+MAX_MODEL_LEN = 400  # tokens
 
 
 def main(pipe: Connection, config: EngineConfig, *, log: str, answer_s: float) -> None:
@@ -36,7 +36,7 @@ def main(pipe: Connection, config: EngineConfig, *, log: str, answer_s: float) -
 
 
 class StubEngine:
-    """Answers a request with the hash of its prompt, which is a line of the log, too."""
+    """Answers a request by the hash of its prompt, which is a line of the log, too."""
 
     def __init__(self, log: str, answer_s: float) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -55,18 +55,26 @@ class StubEngine:
             request, future = self._waiting.get()
             if future.set_running_or_notify_cancel():
                 time.sleep(self._answer_s)  # stands for the work
-                digest = hashlib.sha256(repr(request.prompt_token_ids).encode()).hexdigest()[:16]
-                os.write(self._log, f"{digest}\n".encode())
+                os.write(self._log, f"{prompt_digest(request)}\n".encode())
                 self.num_answers += 1
-                future.set_result(_answer(request, digest))
+                future.set_result(answer(request))
 
 
-def _answer(request: Request, digest: str) -> Result:
+def prompt_digest(request: Request) -> str:
+    return hashlib.sha256(repr(request.prompt_token_ids).encode()).hexdigest()[:16]
+
+
+def answer(request: Request) -> Result:
+    """The same for the same prompt, and most likely another one for any other."""
+    digest = prompt_digest(request)
+    shares = [number / 256 for number in bytes.fromhex(digest)]  # exact as float32, too
     usage = Usage(prompt_tokens=len(request.prompt_token_ids or ()), cached_tokens=0, output_tokens=1)
     if request.best_only:
-        return BestChoice(0, logprob=-1.0, token_count=1, usage=usage)
+        assert request.choices is not None
+        return BestChoice(int(digest, 16) % len(request.choices), logprob=-1.0, token_count=1, usage=usage)
     if request.choices is not None:
-        return ChoiceScores((-1.0,) * len(request.choices), (1,) * len(request.choices), usage)
+        num_choices = len(request.choices)
+        return ChoiceScores(tuple(-share for share in shares[:num_choices]), (1,) * num_choices, usage)
     if request.pool is not None:
-        return Embedding((1.0, 0.0), usage)
+        return Embedding(tuple(shares), usage)
     return Completion(token_ids=(1,), text=digest, finish_reason=FinishReason.STOP, usage=usage)

@@ -45,7 +45,7 @@ def test_a_small_urgent_job_on_an_idle_worker_takes_less_than_a_second_beside_it
 ) -> None:
     source = crash_bench.folder / "tickets.csv"
     source.write_text("text\n" + "where is my order?\n" * NUM_ROWS)
-    with crash_bench.worker("worker", ANSWER_S, base={}) as worker:  # with the settings by default
+    with crash_bench.worker_with("worker", ANSWER_S, {}) as worker:  # with the settings by default
         broker_url, store = crash_bench.broker_url, str(crash_bench.folder / "store")
         connection = connect(Settings(broker_url=SecretStr(broker_url), store=store))
         overheads_s = []

@@ -22,8 +22,8 @@ def test_a_killed_workers_shards_are_taken_by_the_other_one_within_half_a_minute
     job_id = crash_bench.submit(NUM_ROWS, SHARD_ROWS)
     with (
         crash_bench.watch_parts(job_id) as parts,
-        crash_bench.worker("reconciler", 0.02, base={}) as killed,
-        crash_bench.worker("other", 0.02, base={}) as other,
+        crash_bench.worker_with("reconciler", 0.02, {}) as killed,
+        crash_bench.worker_with("other", 0.02, {}) as other,
     ):
         assert killed.is_named(crash_bench.reconciler()), "the worse case: it also does the reconciling"
         wait_until(lambda: crash_bench.held_by(killed), 60, "shards in its hands")

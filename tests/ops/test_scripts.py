@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BASH = shutil.which("bash") or "/bin/bash"
 VENV_SH = ROOT / "ops" / "lib" / "venv.sh"
-COMMANDS = [ROOT / "ops" / "test", ROOT / "ops" / "demo", ROOT / "ops" / "bench", ROOT / ".ci" / "run"]
+OPS = ROOT / "ops"
+COMMANDS = [OPS / "test", OPS / "demo", OPS / "bench", OPS / "chaos", ROOT / ".ci" / "run"]
 
 # Answers what venv.sh asks of a Python: its version, the venv module, a venv, pip. It logs each installation.
 STAND_IN = """#!/bin/sh

@@ -1,13 +1,18 @@
 """S3 over bad networks, with bad addresses, and with servers that promise more than they keep."""
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from jobs.stores import ObjectChanged, ObjectStore, S3Access, StoreError, StoreUnavailable, open_store
+from jobs.stores.locations import S3Location
+from jobs.stores.s3 import S3Store
 from tests.jobs.stores.flaky_s3 import Fault, FlakyS3, flaky_s3
-from tests.proxy import tcp_proxy
+from tests.proxy import CHUNK_BYTES, TcpProxy, tcp_proxy
 from tests.servers import BUCKET, S3Server, free_ports
+
+HEADERS_END = b"\r\n\r\n"
 
 
 @pytest.fixture
@@ -41,6 +46,41 @@ class TestCreate:
         flaky.faults = [Fault.CONFLICT] * 20
         with pytest.raises(StoreUnavailable, match="too many writers"):
             flaky.store().create("part", b"mine")
+
+
+class DyingSender(TcpProxy):
+    """Of each request the server gets the headers alone, as from a client that dies before the body."""
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, *, are_answers: bool = False) -> None:
+        if are_answers:
+            super()._pass_on(source, target, are_answers=True)
+            return
+        headers, end, _ = source.recv(CHUNK_BYTES).partition(HEADERS_END)
+        assert end, "all headers in one piece"
+        target.sendall(headers + end)
+        target.shutdown(socket.SHUT_WR)
+
+
+WRITES: dict[str, Callable[[ObjectStore], object]] = {
+    "put": lambda store: store.put("key", b"body"),
+    "create": lambda store: store.create("key", b"body"),
+    "upload": lambda store: store.upload("key", [b"bo", b"dy"]),
+}
+
+
+class TestDyingSender:
+    @pytest.mark.integration
+    @pytest.mark.parametrize("write", WRITES)
+    def test_a_body_that_never_arrives_leaves_no_object(self, s3_endpoint: S3Server, write: str) -> None:
+        prefix = f"dying-{write}"
+        with tcp_proxy(s3_endpoint.port, DyingSender) as proxy:
+            access = s3_endpoint.through(proxy.port).access
+            store = S3Store(S3Location(BUCKET, prefix), access, max_attempts=1)
+            with pytest.raises(StoreError):
+                WRITES[write](store)
+        assert s3_endpoint.store(prefix).get("key") is None
+        WRITES[write](s3_endpoint.store(prefix))
+        assert s3_endpoint.store(prefix).get("key") == b"body"
 
 
 class TestRead:
