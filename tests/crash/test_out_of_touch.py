@@ -101,6 +101,17 @@ def test_a_worker_that_is_back_after_its_shards_ran_elsewhere_changes_nothing_an
         parts.assert_written_once(NUM_SHARDS)
 
 
+def test_an_idle_worker_whose_connections_died_in_silence_takes_the_next_job(
+    crash_bench: CrashBench, proxy: TcpProxy, url: str
+) -> None:
+    with crash_bench.worker("worker", 0.0, BYDAWN_BROKER_URL=url) as worker:
+        wait_until(lambda: " ready." in worker.said, LIMIT_S, "Celery's wait")
+        proxy.stall()
+        proxy.heal()  # for new connections; those that are open hear nothing any more
+        job_id = crash_bench.submit(NUM_ROWS, SHARD_ROWS)
+        _check_end(crash_bench, job_id)
+
+
 def _wait_for_messages(worker: StubWorker, number: int) -> None:
     """By Celery's own log of what it takes off the queues."""
     wait_until(lambda: worker.said.count("] received") >= number, LIMIT_S, f"{number} messages")
