@@ -13,6 +13,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+SILENCE_LIMIT_S = 5
+"""After which a connection counts as dead: a renewal that meets such a one must not cost the lease."""
+
 ALLOWED = (
     "allowed are redis://, rediss:// (TLS) and sentinel://host,host, with user:password@ before the host and "
     "/0 after it if need be, as in redis://user:password@host:6379/0; write '/' as %2F and '@' as %40 in a "

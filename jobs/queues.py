@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import redis
+from kombu.exceptions import OperationalError
 
-from jobs.broker import Broker
+from jobs.broker import SILENCE_LIMIT_S, Broker
 from jobs.manifest import FORMAT, Priority
 from jobs.names import check_name
 
@@ -48,10 +49,16 @@ class SendsTasks(Protocol):
 
 
 def sender(app: SendsTasks) -> Send:
-    """How an application puts our messages on their queues."""
+    """How an application puts our messages on their queues.
+
+    Like the ledger, what it returns raises redis.RedisError when Redis is away: it is the same Redis.
+    """
 
     def send(message: Message) -> None:
-        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+        try:
+            app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+        except OperationalError as error:
+            raise redis.ConnectionError(f"{message.task_id} can't be queued: {error}") from error
 
     return send
 
@@ -115,8 +122,10 @@ def celery_options(broker: Broker) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         **broker.celery_options(
             queue_order_strategy="priority",
-            socket_timeout=30.0,
-            socket_connect_timeout=5.0,
+            # A connection that has died in silence is noticed by its silence alone.
+            socket_timeout=SILENCE_LIMIT_S,
+            socket_connect_timeout=SILENCE_LIMIT_S,
+            health_check_interval=SILENCE_LIMIT_S,  # of the one on which an idle worker waits, too
             socket_keepalive=True,
             # A shard's safety is its lease, which is renewed; kombu's own clock never is, and would
             # only hand a long shard out again while it runs.

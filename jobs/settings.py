@@ -8,7 +8,7 @@ import redis
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from jobs.broker import Broker, parse_broker
+from jobs.broker import SILENCE_LIMIT_S, Broker, parse_broker
 from jobs.stores.allowed import check_prefix
 from jobs.stores.s3_access import Encryption, S3Access
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         """A client with finite timeouts; it connects at the first command."""
         return self.broker.client(
             decode_responses=True,
-            socket_timeout=10.0,
-            socket_connect_timeout=5.0,
+            socket_timeout=SILENCE_LIMIT_S,
+            socket_connect_timeout=SILENCE_LIMIT_S,
             health_check_interval=15,
         )

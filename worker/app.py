@@ -26,6 +26,7 @@ def make_app(broker: Broker, alias: str) -> Celery:
     app.conf.update(queues.celery_options(broker))
     app.conf.update(
         task_acks_late=True,
+        broker_connection_max_retries=None,  # however long Redis is away
         task_default_queue=queues.queue_names(alias)[0],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from jobs import queues
 from jobs.broker import parse_broker
 from jobs.manifest import Priority
+from tests.servers import free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -24,6 +25,15 @@ def test_the_ids_of_waiting_messages_are_read_without_taking_any(valkey_url: str
     assert client.llen(queue) == 2
     client.flushdb()
     client.close()
+    app.close()
+
+
+def test_a_queue_that_is_away_raises_what_the_ledger_raises() -> None:
+    (port,) = free_ports(1)
+    app = Celery("test", set_as_current=False)
+    app.conf.update(queues.celery_options(parse_broker(SecretStr(f"redis://127.0.0.1:{port}/0"))))
+    with pytest.raises(redis.RedisError, match="job-1/7 can't be queued"):
+        queues.sender(app)(queues.shard_message("job-1", 7, "q"))
     app.close()
 
 

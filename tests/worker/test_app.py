@@ -71,6 +71,7 @@ def test_a_message_whose_words_are_no_names_is_dropped_before_they_become_keys(
 def test_a_worker_takes_json_only_acknowledges_last_and_drains_queues_in_order(app: Celery) -> None:
     assert app.conf.accept_content == ["json"]
     assert app.conf.task_acks_late
+    assert app.conf.broker_connection_max_retries is None, "a worker outlives an outage of any length"
     assert app.conf.worker_prefetch_multiplier == 1
     assert app.conf.broker_transport_options["queue_order_strategy"] == "priority"
     arguments = worker_arguments("tiny", 3, "INFO")
