@@ -7,17 +7,17 @@ from jobs.control import copied_controls
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority
 from jobs.queues import Send
-
-WINDOW_SHARDS = 64
-"""Of one job that wait in its queue at most, so that a huge job does not fill Redis."""
+from jobs.window import Window
 
 
 class Dispatcher:
     """Used by whoever starts a job, settles a shard, reconciles, or says something of a running job."""
 
-    def __init__(self, ledger: Ledger, send: Send, window_shards: int = WINDOW_SHARDS) -> None:
+    def __init__(self, ledger: Ledger, send: Send, window_shards: int | None = None) -> None:
+        """The window goes by the live workers, unless it is given."""
         self._ledger = ledger
         self._send = send
+        self._window = Window(ledger)
         self._window_shards = window_shards
 
     def start(self, manifest: Manifest) -> None:
@@ -26,11 +26,12 @@ class Dispatcher:
         self.top_up(manifest)
 
     def top_up(self, manifest: Manifest) -> int:
-        """Queue shards until a window of the job's is waiting; returns how many. A paused job's stay."""
+        """Queue shards until a window of the job's is sent; returns how many. A paused job's stay."""
         controls = copied_controls(self._ledger, manifest)
         if controls.holds_back(datetime.now(UTC)):
             return 0
-        claimed = self._ledger.claim(manifest.job_id, self._window_shards)
+        window_shards = self._window_shards or self._window.shards(manifest.model.alias)
+        claimed = self._ledger.claim(manifest.job_id, window_shards)
         queue = _queue(manifest, controls.priority)
         for shard_no in claimed:
             self._send(queues.shard_message(manifest.job_id, shard_no, queue))

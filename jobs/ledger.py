@@ -108,7 +108,7 @@ class Ledger:
         return bool(self.client.exists(_job(job_id)))
 
     def claim(self, job_id: str, window_shards: int) -> list[int]:
-        """Shards that should be sent now, so that at most a window of them waits in the queue."""
+        """Shards that should be sent now, so that at most a window of them is sent and not settled."""
         claimed = self._claim(keys=[_job(job_id), _settled(job_id)], args=[window_shards])
         return [int(shard_no) for shard_no in cast("list[int]", claimed)]
 
@@ -226,6 +226,10 @@ class Ledger:
 
     def forget_worker(self, worker_id: str) -> None:
         self.client.delete(_key("worker", worker_id))
+
+    def slots(self, alias: str) -> int:
+        """How many shards the live workers of a model run at once."""
+        return sum(int(worker["slots"]) for worker in self.workers() if worker["model"] == alias)
 
     def workers(self) -> Iterator[dict[str, str | int | float]]:
         """What the live workers tell of themselves."""

@@ -119,7 +119,7 @@ def build(
     )
     settler = Settler(store, ledger, dispatcher, spool)
     checkpoints = Checkpoints(store, settings.worker_id)
-    announcer = Announcer(ledger, settings.worker_id, settings.served_alias, leases)
+    announcer = Announcer(ledger, settings.worker_id, settings.served_alias, settings.concurrency, leases)
     suspects = Quarantine(store, ledger, start_engine)
     limits = ParseLimits(settings.parse_limit_s, settings.parse_memory_bytes)
     parsers = DocumentParsers(limits, settings.parse_processes)

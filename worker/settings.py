@@ -9,7 +9,6 @@ from secrets import token_hex
 from pydantic import Field
 
 from engine.config import Device, Quantization
-from jobs.dispatch import WINDOW_SHARDS
 from jobs.names import Name, model_alias, usable_name
 from jobs.settings import Settings
 from worker import leases, stall
@@ -28,7 +27,9 @@ class WorkerSettings(Settings):
     quantization: Quantization = Field(default="auto", description="of weights on a CPU")
     max_model_len: int | None = Field(default=None, ge=64, description="tokens; the model's own by default")
     concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")
-    window_shards: int = Field(default=WINDOW_SHARDS, ge=1)
+    window_shards: int | None = Field(
+        default=None, ge=1, description="of a job, sent ahead; by the live workers if not given"
+    )
     lease_life_s: int = Field(default=15, ge=2)
     lease_stall_limit_s: float = Field(
         default=leases.STALL_LIMIT_S, gt=0, description="without any progress, after which a shard is lost"

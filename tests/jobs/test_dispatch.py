@@ -1,6 +1,7 @@
 """A window bounds what a job has in Redis, jobs share the workers, and a priority can be changed."""
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -13,10 +14,11 @@ from pydantic import SecretStr
 from jobs import queues
 from jobs.broker import parse_broker
 from jobs.control import DeadlineOrder, PauseOrder, PriorityOrder, copy_controls, give_order
-from jobs.dispatch import WINDOW_SHARDS, Dispatcher
+from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority
 from jobs.outcome import Counts
+from jobs.window import MIN_SHARDS, Window
 from tests.worker.fakes import Bench, make_job, rows
 from tests.worker.hand_worker import send_to
 
@@ -37,6 +39,11 @@ def _take(ledger: Ledger, priority: Priority = Priority.STANDARD) -> tuple[str, 
 def _job(bench: Bench, number: int, shards: int, **more: object) -> Manifest:
     job_id = f"20260101t000000-{number:08}"
     return make_job(bench.store, [rows("a", start=n) for n in range(shards)], job_id=job_id, **more)
+
+
+def _tell_of_workers(ledger: Ledger, number: int, slots: int) -> None:
+    for name in (f"w{n}" for n in range(number)):
+        ledger.tell_worker(name, {"worker": name, "model": "tiny", "slots": slots}, life_s=60)
 
 
 @pytest.fixture
@@ -61,6 +68,7 @@ def test_a_job_of_2000_shards_never_has_more_than_a_window_in_redis(
     bench: Bench, real_ledger: Ledger
 ) -> None:
     manifest = _job(bench, 1, 2000)
+    _tell_of_workers(real_ledger, 8, slots=4)
     dispatcher = Dispatcher(real_ledger, send_to(real_ledger))
     dispatcher.start(manifest)
     queue = queues.queue_name("tiny", Priority.STANDARD)
@@ -72,9 +80,55 @@ def test_a_job_of_2000_shards_never_has_more_than_a_window_in_redis(
         real_ledger.settle(*message, Counts(ok=1))
         dispatcher.top_up(manifest)
     assert taken == list(range(2000))
-    assert longest == WINDOW_SHARDS
+    assert longest == 2 * 8 * 4
     bytes_used = sum(real_ledger.client.memory_usage(key) or 0 for key in real_ledger.client.keys("*"))
     assert bytes_used < 200_000, "what stays is a number a shard, and the sums"
+
+
+@pytest.mark.parametrize(("num_workers", "slots"), [(1, 4), (50, 4)])
+def test_every_slot_is_fed_and_a_second_job_waits_for_one_shard_of_each(
+    bench: Bench, num_workers: int, slots: int
+) -> None:
+    """Every slot runs one shard, and takes the next message when it has settled it."""
+    num_slots = num_workers * slots
+    _tell_of_workers(bench.ledger, num_workers, slots)
+    first, second = _job(bench, 1, 6 * num_slots), _job(bench, 2, 6 * num_slots)
+    manifests = {manifest.job_id: manifest for manifest in (first, second)}
+    dispatcher = Dispatcher(bench.ledger, send_to(bench.ledger))
+    dispatcher.start(first)
+    running = deque(_take(bench.ledger) for _ in range(num_slots))
+    order: list[str] = []
+
+    def settle_next() -> None:
+        settled = running.popleft()
+        assert settled is not None, "no slot is idle"
+        bench.ledger.settle(*settled, Counts(ok=1))
+        dispatcher.top_up(manifests[settled[0]])
+        running.append(taken := _take(bench.ledger))
+        order.append("" if taken is None else taken[0])
+
+    for _ in range(num_slots + 1):
+        settle_next()
+    dispatcher.start(second)
+    for _ in range(5 * num_slots):
+        settle_next()
+    waited = order.index(second.job_id) - (num_slots + 1)
+    assert waited <= num_slots
+    shared = order[num_slots + 1 + waited :][: 4 * num_slots]
+    assert [shared.count(job_id) for job_id in manifests] == [2 * num_slots] * 2
+
+
+def test_workers_of_other_models_and_dead_ones_do_not_count(bench: Bench) -> None:
+    _tell_of_workers(bench.ledger, 3, slots=8)
+    bench.ledger.tell_worker("other", {"worker": "other", "model": "large", "slots": 64}, life_s=10)
+    now_s = [0.0]
+    window = Window(bench.ledger, lambda: now_s[0])
+    assert window.shards("tiny") == 2 * 3 * 8
+    bench.ledger.forget_worker("w0")
+    assert window.shards("tiny") == 2 * 3 * 8, "it doesn't ask at every settled shard"
+    now_s[0] = 3.0
+    assert window.shards("tiny") == 2 * 2 * 8
+    assert window.shards("unserved") == MIN_SHARDS
 
 
 def test_two_jobs_of_one_priority_share_the_workers(bench: Bench, dispatcher: Dispatcher) -> None:
