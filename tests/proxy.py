@@ -19,7 +19,9 @@ class TcpProxy:
         self._server_port = server_port
         self._lock = Lock()
         self._open: set[socket.socket] = set()
+        self._swallowed: set[socket.socket] = set()
         self._is_cut = False
+        self._is_stalled = False
         self._answers_to_lose = 0
 
     def lose_next_answer(self) -> None:
@@ -38,8 +40,19 @@ class TcpProxy:
         self._is_cut = True
         self.drop_connections()
 
+    def stall(self) -> None:
+        """Keep all open connections and swallow their bytes, and every new one's, until it is healed.
+
+        Those that were open stay dead even then, as behind a firewall that has forgotten them.
+        """
+        with self._lock:
+            self._is_stalled = True
+            self._swallowed |= self._open
+
     def heal(self) -> None:
+        """Let new connections through; what is lost stays lost."""
         self._is_cut = False
+        self._is_stalled = False
 
     def serve(self) -> None:
         """Accept until the listener is shut down."""
@@ -57,6 +70,8 @@ class TcpProxy:
             with server:
                 with self._lock:
                     self._open |= {client, server}
+                    if self._is_stalled:
+                        self._swallowed |= {client, server}
                 try:
                     if self._is_cut:
                         return
@@ -67,11 +82,14 @@ class TcpProxy:
                 finally:
                     with self._lock:
                         self._open -= {client, server}
+                        self._swallowed -= {client, server}
 
     def _pass_on(self, source: socket.socket, target: socket.socket, *, are_answers: bool = False) -> None:
         """Pass bytes one way until either side is done, and end both then."""
         with suppress(OSError):
             while chunk := source.recv(CHUNK_BYTES):
+                if source in self._swallowed:
+                    continue
                 if are_answers and self._is_to_be_lost(chunk):
                     break
                 target.sendall(chunk)

@@ -3,21 +3,26 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+import psutil
 import redis
 
 from jobs import layout
 from jobs.ledger import Ledger
-from jobs.manifest import Priority, Report
+from jobs.manifest import Priority, Report, ServedModel
+from jobs.names import model_alias
 from jobs.outcome import Outcome
 from jobs.papers import read_manifest, read_report
 from jobs.queues import queue_name, queued_task_ids
 from jobs.shards import decode_part
 from jobs.stores import ObjectStore, open_store
+from tests.crash.part_watch import PartWatch, part_watch
+from tests.crash.stub_engine import FINGERPRINT, MAX_MODEL_LEN
 from tests.integration.commands import bydawn, environment, wait_until
 from worker.checkpoints import Checkpoints
 
@@ -40,9 +45,18 @@ class StubWorker:
     log: Path
     answers: Path
 
+    def is_named(self, worker_id: str | None) -> bool:
+        return _is_name_of(self.process, worker_id)
+
     @property
     def said(self) -> str:
         return self.log.read_text()
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """The worker's, its engine's, and what else it has started."""
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
 
     @property
     def answered(self) -> list[str]:
@@ -72,13 +86,15 @@ class CrashBench:
         return redis.Redis.from_url(self.broker_url, decode_responses=True)
 
     @contextmanager
-    def worker(self, name: str, answer_s: float, **settings: str) -> Iterator[StubWorker]:
-        """One that is ready; it is killed at the end of the block."""
+    def worker(
+        self, name: str, answer_s: float, base: Mapping[str, str] = SETTINGS, **settings: str
+    ) -> Iterator[StubWorker]:
+        """One that is ready, with short times unless `base` has others; it is killed after the block."""
         log, answers = self.folder / f"{name}.log", self.folder / f"{name}.answers"
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.crash.stub_worker", str(answers), str(answer_s)],
-                env=environment({**self.env, **SETTINGS, **settings}),
+                env=environment({**self.env, **base, **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -91,7 +107,8 @@ class CrashBench:
             process.wait()
 
     def submit(self, num_rows: int, shard_rows: int) -> str:
-        """A generate job of rows with ids "0", "1", ...; returns its id."""
+        """A generate job of rows with ids "0", "1", ..., whether or not there is a worker; returns its id."""
+        self._promise_model()
         prompts = self.folder / "prompts.jsonl"
         lines = [json.dumps({"id": str(number), "text": f"say {number}"}) for number in range(num_rows)]
         prompts.write_text("\n".join(lines) + "\n")
@@ -118,6 +135,18 @@ class CrashBench:
         with self.client as client:
             return list(client.scan_iter("bydawn:lease:*"))
 
+    def held_by(self, worker: StubWorker) -> set[str]:
+        """The leases that are a worker's, dead or alive."""
+        leases = self.leases()
+        with self.client as client:
+            owners = client.mget(leases) if leases else []
+        return {lease for lease, owner in zip(leases, owners, strict=True) if worker.is_named(owner)}
+
+    def reconciler(self) -> str | None:
+        """The name of the worker that reconciles now."""
+        with self.client as client:
+            return cast("str | None", client.get("bydawn:reconciler"))
+
     def end_of(self, job_id: str, timeout_s: float = 60.0) -> Report:
         """Wait for a job's report, and check that every row has exactly one outcome."""
         store = self.store
@@ -134,8 +163,28 @@ class CrashBench:
         assert len({line["id"] for line in lines}) == len(lines)
         return {line["id"]: line["text"] for line in lines}
 
+    def watch_parts(self, job_id: str) -> AbstractContextManager[PartWatch]:
+        """Of a job that no worker has begun."""
+        return part_watch(self.folder / "store" / layout.parts_prefix(job_id))
+
+    def _promise_model(self) -> None:
+        """Say what a worker with a stub says when it starts."""
+        alias = model_alias(str(self.model))
+        served = ServedModel(
+            alias=alias,
+            fingerprint=FINGERPRINT,
+            name=str(self.model),
+            max_model_len_tokens=MAX_MODEL_LEN,
+            kinds=("classify", "summarize", "generate", "embed"),
+        )
+        self.store.create(layout.model(alias), served.model_dump_json().encode())
+
     def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
         assert process.poll() is None, "it ended instead"
         with self.client as client:
             names = [str(worker["worker"]) for worker in Ledger(client).workers()]
-        return any(f"-{process.pid}-" in name for name in names)
+        return any(_is_name_of(process, name) for name in names)
+
+
+def _is_name_of(process: "subprocess.Popen[bytes]", worker_id: str | None) -> bool:
+    return worker_id is not None and f"-{process.pid}-" in worker_id

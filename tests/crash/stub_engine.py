@@ -22,12 +22,15 @@ from engine import (
 from worker.engine_child import Desk
 from worker.engine_messages import Loaded, Result
 
+FINGERPRINT = "stub"
+MAX_MODEL_LEN = 400
+
 
 def main(pipe: Connection, config: EngineConfig, *, log: str, answer_s: float) -> None:
     """What the engine's process runs; see `EngineProcess`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    pipe.send(Loaded("stub", 400))
+    pipe.send(Loaded(FINGERPRINT, MAX_MODEL_LEN))
     stub = StubEngine(log, answer_s)
     Desk(pipe, stub.submit, lambda: stub.num_answers).serve()
 
