@@ -39,6 +39,7 @@ class Message:
 
 
 Send = Callable[[Message], None]
+"""Raises redis.RedisError when Redis is away."""
 
 
 class SendsTasks(Protocol):
@@ -51,7 +52,12 @@ def sender(app: SendsTasks) -> Send:
     """How an application puts our messages on their queues."""
 
     def send(message: Message) -> None:
-        app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+        try:
+            app.send_task(message.task, kwargs=message.kwargs, task_id=message.task_id, queue=message.queue)
+        except Exception as error:
+            if isinstance(error.__cause__, redis.RedisError):  # for which kombu has a name of its own
+                raise error.__cause__ from error
+            raise
 
     return send
 
