@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,7 @@ def test_a_short_run_strikes_and_every_row_is_where_it_belongs(tmp_path: Path) -
 @pytest.mark.integration
 def test_a_run_that_is_told_to_stop_leaves_no_process() -> None:
     run = subprocess.Popen([*COMMAND, "--seed", "10"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    children: list[psutil.Process] = []
     try:
         assert run.stdout is not None
         with run.stdout as lines:
@@ -57,6 +59,9 @@ def test_a_run_that_is_told_to_stop_leaves_no_process() -> None:
     finally:
         run.kill()
         run.wait()
+        for each in children:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
 
 
 def test_every_defect_is_in_the_table_and_in_the_json() -> None:
