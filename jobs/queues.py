@@ -40,6 +40,7 @@ class Message:
 
 
 Send = Callable[[Message], None]
+"""Raises redis.RedisError when Redis is away."""
 
 
 class SendsTasks(Protocol):

@@ -38,7 +38,7 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(crash_be
         job_id = crash_bench.submit(NUM_ROWS, SHARD_ROWS)
         wait_until(lambda: len(drained.answered) >= 10, 30, "ten answers")
         drained.process.send_signal(signal.SIGTERM)
-        assert _end_s(drained) < 0.5 + 2.5
+        assert _end_s(drained) < 5
     finished = crash_bench.finished(job_id)
     assert 10 <= len(finished) < SHARD_ROWS * 2, "it was in the middle of two shards"
     assert not crash_bench.leases()
@@ -51,7 +51,7 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_cannot_finish(crash_be
         assert not texts & set(successor.answered)
         assert len(successor.answered) == NUM_ROWS - len(finished)
         successor.process.send_signal(signal.SIGTERM)
-        assert _end_s(successor) < 2, "it was idle"
+        assert _end_s(successor) < 10, "it was idle: it waits for nothing, not even the 25 s of its drain"
 
 
 def test_a_killed_worker_costs_what_it_did_since_its_last_checkpoint(crash_bench: CrashBench) -> None:

@@ -39,3 +39,12 @@ def test_a_queue_that_is_away_raises_what_the_ledger_raises() -> None:
 
 def test_queues_are_listed_in_the_order_in_which_they_are_drained() -> None:
     assert [name.rsplit(".", 1)[-1] for name in queues.queue_names("tiny")] == ["urgent", "standard", "bulk"]
+
+
+def test_a_message_that_redis_does_not_take_fails_as_all_that_needs_redis_does() -> None:
+    app = Celery("test", set_as_current=False)
+    nowhere = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
+    app.conf.update(queues.celery_options(parse_broker(SecretStr(nowhere))))
+    with pytest.raises(redis.RedisError, match="refused"):
+        queues.sender(app)(queues.shard_message("job-1", 7, "queue"))
+    app.close()
