@@ -112,7 +112,7 @@ class Spool:
     def keep_slow(self) -> None:
         """Put on disk what was in hand at the last look already; to be called every `KEEP_INTERVAL_S`.
 
-        A client may try for half a minute before it says that the store is away, and no drain waits for it.
+        A client may wait for minutes before it says that the store is away, and no drain waits for it.
         """
         for in_hand in list(self._in_hand.values()):
             if in_hand.was_seen:
