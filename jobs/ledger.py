@@ -11,7 +11,7 @@ can be repeated without harm. Keys, all below `bydawn:`
     lease:<id>/<n>    string  the worker that runs shard <n> (or "finish"); expires
     controls:<id>     hash    name -> body: a copy of the objects under `control/`
     worker:<id>       string  JSON of what a live worker tells; expires
-    reconciler        string  the worker that reconciles now; expires
+    duty:<name>       string  the worker that reconciles now, or removes what is old; expires
 """
 
 import json
@@ -218,8 +218,9 @@ class Ledger:
         owners = self.client.mget([_lease(job_id, unit) for unit in units]) if units else []
         return {unit for unit, owner in zip(units, cast("list[str | None]", owners), strict=True) if owner}
 
-    def hold_reconciler(self, owner: str, life_s: int) -> bool:
-        return bool(self._hold(keys=[f"{_PREFIX}reconciler"], args=[owner, life_s]))
+    def hold_duty(self, name: str, owner: str, life_s: int) -> bool:
+        """Take, or keep, what one worker does for all; False while it is another one's."""
+        return bool(self._hold(keys=[_key("duty", name)], args=[owner, life_s]))
 
     def tell_worker(self, worker_id: str, facts: dict[str, str | int | float], life_s: int) -> None:
         self.client.set(_key("worker", worker_id), json.dumps(facts), ex=life_s)

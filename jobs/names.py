@@ -33,6 +33,14 @@ def new_job_id(now: datetime | None = None) -> str:
     return f"{now or datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(4)}"
 
 
+def time_of(job_id: str) -> datetime | None:
+    """When a job's id was made, None where it isn't one of ours."""
+    try:
+        return datetime.strptime(job_id.partition("-")[0], "%Y%m%dt%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def model_alias(model: str) -> str:
     """The name by which queues know a model: the last part of its folder, file or hub name."""
     last = model.rstrip("/").rsplit("/", 1)[-1].lower().removesuffix(".gguf")

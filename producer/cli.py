@@ -14,6 +14,7 @@ from rich.text import Text
 
 from jobs.papers import NoSuchJobError
 from jobs.readers import InputError
+from jobs.remove import JobInUseError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
 from producer.commands import control, look, upkeep
@@ -51,6 +52,7 @@ _USERS_FAULT = (
     InputError,
     StoreError,
     NoSuchJobError,
+    JobInUseError,
     NewerFormatError,
     CorruptObjectError,
 )

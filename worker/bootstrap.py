@@ -35,6 +35,7 @@ from worker.settings import WorkerSettings
 from worker.settle import Settler
 from worker.settle_spooled import SpoolSettler
 from worker.spool import Spool, spool_folder
+from worker.sweep import Sweeper
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,14 @@ def build(
     texts = RowTexts(store, parsers, settings.allowed_sources, settings.s3)
     interval_s = settings.reconcile_interval_s
     reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
+    sweeper = Sweeper(
+        store,
+        ledger,
+        settings.worker_id,
+        settings.sweep_interval_s,
+        settings.retention,
+        lambda: drain.has_begun,
+    )
     return Worker(
         ledger=ledger,
         announcer=announcer,
@@ -139,6 +148,8 @@ def build(
             Periodic(
                 "settle_spooled", settle_spooled.INTERVAL_S, SpoolSettler(store, spool, settler).settle_all
             ),
+            # A thread of its own, because a large job takes minutes to remove.
+            Periodic("sweep", settings.sweep_interval_s, sweeper.sweep_if_leader),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
             Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
             Periodic("checkpoint", settings.checkpoint_interval_s, checkpoints.save_all),

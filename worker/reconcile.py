@@ -43,7 +43,7 @@ class Reconciler:
 
     def reconcile_if_leader(self) -> None:
         """One pass, unless another worker does them."""
-        if self._ledger.hold_reconciler(self._worker_id, life_s=max(2, round(self.interval_s * 3))):
+        if self._ledger.hold_duty("reconcile", self._worker_id, life_s=max(2, round(self.interval_s * 3))):
             self.reconcile_all()
 
     def reconcile_all(self) -> None:

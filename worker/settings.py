@@ -2,6 +2,7 @@
 
 import os
 import socket
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
@@ -38,6 +39,10 @@ class WorkerSettings(Settings):
         default=25.0, ge=0, description="for what runs at the first SIGTERM; up to 4 s more to end"
     )
     reconcile_interval_s: float = Field(default=5.0, gt=0)
+    retention_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="after its end a job is removed; by default never"
+    )
+    sweep_interval_s: float = Field(default=3600.0, gt=0, description="between looks for what is to go")
     engine_stall_limit_s: float = Field(
         default=stall.LIMIT_S, gt=0, description="an engine that does nothing for so long is killed"
     )
@@ -51,6 +56,10 @@ class WorkerSettings(Settings):
     def served_alias(self) -> str:
         """The name by which queues know this worker's model."""
         return self.alias or model_alias(self.model)
+
+    @property
+    def retention(self) -> timedelta | None:
+        return None if self.retention_days is None else timedelta(days=self.retention_days)
 
     @cached_property
     def worker_id(self) -> str:

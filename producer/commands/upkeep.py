@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from jobs.remove import remove, remove_older
 from producer import options, screen
+from producer.age import parse_age
 from producer.connection import connect, connect_ledger, connect_store, settings_from
 from producer.errors import UserError
-from producer.remove import parse_age, remove, remove_older
 from producer.repair import Findings
 from producer.repair import repair as repair_job
 from producer.retry import retry as retry_job

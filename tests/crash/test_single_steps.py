@@ -78,7 +78,7 @@ class World:
 
     def let_leases_lapse(self) -> None:
         """Time passes: nobody renews what a dead worker held."""
-        held = self.ledger.client.keys("bydawn:lease:*"), self.ledger.client.keys("bydawn:reconciler")
+        held = self.ledger.client.keys("bydawn:lease:*"), self.ledger.client.keys("bydawn:duty:*")
         for key in (key for keys in held for key in cast("list[str]", keys)):
             self.ledger.client.delete(key)
 

@@ -135,6 +135,6 @@ def test_what_live_workers_tell_is_listed_until_they_leave() -> None:
 
 def test_one_worker_reconciles_at_a_time() -> None:
     ledger = fake_ledger()
-    assert ledger.hold_reconciler("me", 15)
-    assert ledger.hold_reconciler("me", 15)
-    assert not ledger.hold_reconciler("you", 15)
+    assert ledger.hold_duty("reconcile", "me", 15)
+    assert ledger.hold_duty("reconcile", "me", 15)
+    assert not ledger.hold_duty("reconcile", "you", 15)

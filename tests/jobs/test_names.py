@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs import layout
 from jobs.manifest import Priority
-from jobs.names import check_name, model_alias, new_job_id, usable_name
+from jobs.names import check_name, model_alias, new_job_id, time_of, usable_name
 from jobs.queues import queue_name
 
 ODD = [
@@ -87,3 +87,9 @@ def test_an_alias_is_the_last_part_of_a_models_name(model: str, alias: str) -> N
 @given(st.text(max_size=200))
 def test_every_model_name_has_an_alias_that_is_a_name(model: str) -> None:
     assert check_name(model_alias(model))
+
+
+def test_the_time_of_an_id_is_read_again_and_other_names_have_none() -> None:
+    now = datetime(2026, 11, 23, 18, 30, 5, tzinfo=UTC)
+    assert time_of(new_job_id(now)) == now
+    assert [time_of(name) for name in ("", "x", "20261323t183005-9f3a61c2", "models")] == [None] * 4

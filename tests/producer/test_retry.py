@@ -12,12 +12,12 @@ from jobs.manifest import DocumentRef, Manifest, Priority, ResultFormat, Row, Se
 from jobs.outcome import Code, Outcome, Status, Usage
 from jobs.papers import read_manifest
 from jobs.readers import InputRow
+from jobs.remove import remove
 from jobs.shards import decode_shard, encode_part
 from jobs.spec import GenerateSpec
 from jobs.stores.source import list_source
 from producer.connection import Connection
 from producer.errors import UserError
-from producer.remove import remove
 from producer.retry import retry
 from producer.submit import Order, submit
 from tests.worker.fakes import FINGERPRINT, Bench, make_job, rows

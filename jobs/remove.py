@@ -1,29 +1,32 @@
-"""Remove ended jobs: all that the store and the ledger hold of them."""
+"""Remove ended jobs: all that the store and the ledger hold of them.
+
+`bydawn rm` does it by hand, the sweep of the workers by age; whichever is broken off is ended by the next.
+"""
 
 import logging
-import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from jobs import layout
 from jobs.ledger import Ledger
+from jobs.names import time_of
 from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import ObjectStore
-from producer.errors import UserError
 
 log = logging.getLogger(__name__)
 
-_AGE = re.compile(r"(\d{1,5})([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+class JobInUseError(Exception):
+    """The job isn't over, and must not be removed; the message says what ends it."""
 
 
 def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
-    """Remove a job; a removal that was broken off is ended by the next.
+    """Remove an ended job.
 
     Raises:
         NoSuchJobError: there is no such job.
-        UserError: it has not ended.
+        JobInUseError: it has not ended.
     """
     _check_ended(store, job_id)
     ledger.remove(job_id)
@@ -39,20 +42,15 @@ def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
 def remove_older(store: ObjectStore, ledger: Ledger, ended_before: datetime) -> Iterator[str]:
     """Remove all jobs that ended before a time, and tell each."""
     for job_id in [*store.folders(layout.JOBS_PREFIX)]:
+        if (begun_at := time_of(job_id)) is not None and begun_at > ended_before:
+            continue  # not worth a question to the store, of which there may be a hundred thousand
         try:
             report = read_report(store, job_id)
             if report is not None and report.finished_at < ended_before:
                 remove(store, ledger, job_id)
                 yield job_id
-        except (NoSuchJobError, CorruptObjectError, NewerFormatError, UserError) as error:
+        except (NoSuchJobError, CorruptObjectError, NewerFormatError, JobInUseError) as error:
             log.warning("%s is left where it is: %s", job_id, error)  # the others must go all the same
-
-
-def parse_age(text: str) -> timedelta:
-    """`12h`, `30d` or `8w`; raises UserError for anything else."""
-    if (given := _AGE.fullmatch(text.strip().lower())) is None:
-        raise UserError(f"the age {text!r} can't be read; give hours, days or weeks, such as 12h, 30d or 8w")
-    return int(given[1]) * _UNITS[given[2]]
 
 
 def _check_ended(store: ObjectStore, job_id: str) -> None:
@@ -64,11 +62,11 @@ def _check_ended(store: ObjectStore, job_id: str) -> None:
         ) from error
     if not has_ended:
         read_manifest(store, job_id)
-        raise UserError(
+        raise JobInUseError(
             f"{job_id} has not ended; `bydawn cancel {job_id}` ends it within seconds, then it can be removed"
         )
     if store.exists(layout.open_marker(job_id)):
-        raise UserError(f"{job_id} is just being closed by a worker; try again in a few seconds")
+        raise JobInUseError(f"{job_id} is just being closed by a worker; try again in a few seconds")
 
 
 def _free_key(store: ObjectStore, job_id: str) -> None:

@@ -1,0 +1,99 @@
+"""The sweep removes what is old enough and nothing else, one worker at a time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs import layout
+from jobs.dead_letters import record_dead_letters
+from jobs.manifest import Report
+from jobs.outcome import Code, Counts, Outcome
+from jobs.papers import read_report
+from jobs.shards import encode_part
+from tests.worker.fakes import Bench, make_job, rows
+from worker.finish import Finisher
+from worker.sweep import Sweeper
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def _sweeper(bench: Bench, retention: timedelta | None, worker_id: str = "me") -> Sweeper:
+    return Sweeper(bench.store, bench.ledger, worker_id, 3600, retention)
+
+
+def _job_id(begun_at: datetime) -> str:
+    return f"{begun_at:%Y%m%dt%H%M%S}-00000001"
+
+
+def _ended(bench: Bench, begun_at: datetime, ended_at: datetime) -> str:
+    """A job whose only row was poison, submitted under a key."""
+    job_id = _job_id(begun_at)
+    manifest = make_job(bench.store, [rows("a")], job_id=job_id, idempotency_digest="digest")
+    bench.store.put(layout.idempotency("digest"), job_id.encode())
+    bench.ledger.open(manifest)
+    outcomes = [Outcome.failed("r0", Code.POISON, "it died")]
+    record_dead_letters(bench.store, job_id, 0, outcomes, ended_at)
+    bench.store.create(layout.part(job_id, 0), encode_part(job_id, 0, outcomes))
+    bench.ledger.settle(job_id, 0, Counts.of(outcomes))
+    Finisher(bench.store, bench.ledger, bench.leases()).finish(job_id)
+    report = read_report(bench.store, job_id)
+    assert isinstance(report, Report)
+    dated = report.model_copy(update={"finished_at": ended_at})
+    bench.store.put(layout.report(job_id), dated.model_dump_json().encode())
+    return job_id
+
+
+def _left(bench: Bench) -> list[str]:
+    return [*bench.store.list(""), *(str(key) for key in bench.ledger.client.keys("*:2*"))]
+
+
+def test_an_ended_job_goes_when_its_time_is_up_with_its_dead_rows_and_its_key(bench: Bench) -> None:
+    _ended(bench, NOW - 40 * DAY, NOW - 31 * DAY)
+    assert any(key.startswith(layout.DEAD_PREFIX) for key in _left(bench))
+    _sweeper(bench, retention=32 * DAY).sweep(NOW)
+    assert len(_left(bench)) > 8
+    _sweeper(bench, retention=30 * DAY).sweep(NOW)
+    assert _left(bench) == []
+
+
+def test_without_a_retention_every_ended_job_stays(bench: Bench) -> None:
+    _ended(bench, NOW - 4000 * DAY, NOW - 4000 * DAY)
+    before = _left(bench)
+    _sweeper(bench, retention=None).sweep(NOW)
+    assert _left(bench) == before
+
+
+def test_a_job_that_has_not_ended_stays_however_old_it_is(bench: Bench) -> None:
+    make_job(bench.store, [rows("a")], job_id=_job_id(NOW - 4000 * DAY))
+    before = _left(bench)
+    _sweeper(bench, retention=DAY).sweep(NOW)
+    assert _left(bench) == before
+
+
+def test_a_job_that_began_long_ago_and_ended_lately_stays(bench: Bench) -> None:
+    _ended(bench, NOW - 40 * DAY, NOW - 2 * DAY)
+    before = _left(bench)
+    _sweeper(bench, retention=3 * DAY).sweep(NOW)
+    assert _left(bench) == before
+
+
+def test_one_worker_sweeps_for_all(bench: Bench) -> None:
+    _sweeper(bench, DAY, "another").sweep_if_leader()
+    job_id = _ended(bench, NOW - 40 * DAY, NOW - 40 * DAY)
+    _sweeper(bench, DAY, "me").sweep_if_leader()
+    assert bench.store.exists(layout.report(job_id))
+    _sweeper(bench, DAY, "another").sweep_if_leader()
+    assert not bench.store.exists(layout.report(job_id))
+
+
+def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_next(bench: Bench) -> None:
+    for days in (40, 41, 42):
+        _ended(bench, NOW - days * DAY, NOW - days * DAY)
+    Sweeper(bench.store, bench.ledger, "me", 3600, DAY, is_stopping=lambda: True).sweep(NOW)
+    assert len(list(bench.store.folders(layout.JOBS_PREFIX))) == 2
