@@ -4,12 +4,18 @@ from jobs.manifest import JobState, ResultFormat
 from jobs.names import check_name
 
 OPEN_PREFIX = "open/"
+SUBMITTING_PREFIX = "submitting/"
 JOBS_PREFIX = "jobs/"
 DEAD_PREFIX = "dead/"
 
 
 def open_marker(job_id: str) -> str:
     return f"{OPEN_PREFIX}{check_name(job_id)}"
+
+
+def submitting_marker(job_id: str) -> str:
+    """Of a job that isn't whole yet: it is there from before the first shard until the job is open."""
+    return f"{SUBMITTING_PREFIX}{check_name(job_id)}"
 
 
 def model(alias: str) -> str:

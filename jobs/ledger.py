@@ -8,7 +8,7 @@ can be repeated without harm. Keys, all below `bydawn:`
     progress:<id>     hash    shard -> JSON of Counts, of shards that are running
     attempts:<id>     hash    shard -> how often running it broke
     suspects:<id>     set     shards that were in an engine when it died
-    lease:<id>/<n>    string  the worker that runs shard <n> (or "finish"); expires
+    lease:<id>/<n>    string  who runs shard <n> (or "finish", or "submit"); expires
     controls:<id>     hash    name -> body: a copy of the objects under `control/`
     worker:<id>       string  JSON of what a live worker tells; expires
     duty:<name>       string  the worker that reconciles now, or removes what is old; expires
@@ -207,7 +207,7 @@ class Ledger:
         return cast("dict[str, str]", self.client.hgetall(_controls(job_id)))
 
     def hold(self, job_id: str, unit: str, owner: str, life_s: int) -> bool:
-        """Take or renew the lease of a shard (or of "finish"); False while another owner has it."""
+        """Take or renew the lease of a shard (or other unit); False while another owner has it."""
         return bool(self._hold(keys=[_lease(job_id, unit)], args=[owner, life_s]))
 
     def release(self, job_id: str, unit: str, owner: str) -> None:

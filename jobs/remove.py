@@ -1,11 +1,12 @@
-"""Remove ended jobs: all that the store and the ledger hold of them.
+"""Remove ended jobs and broken-off submissions: all that the store and the ledger hold of them.
 
 `bydawn rm` does it by hand, the sweep of the workers by age; whichever is broken off is ended by the next.
 """
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from secrets import token_hex
 
 from jobs import layout
 from jobs.ledger import Ledger
@@ -13,8 +14,12 @@ from jobs.names import time_of
 from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import ObjectStore
+from jobs.submission import LEASE_LIFE_S, REMOVED, UNIT
 
 log = logging.getLogger(__name__)
+
+SAFE_AGE = timedelta(days=1)
+"""Of a submission: Redis, which knows whether somebody is at it, may have forgotten that an hour ago."""
 
 
 class JobInUseError(Exception):
@@ -22,12 +27,14 @@ class JobInUseError(Exception):
 
 
 def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
-    """Remove an ended job.
+    """Remove an ended job, or what is there of one whose submission was broken off.
 
     Raises:
         NoSuchJobError: there is no such job.
-        JobInUseError: it has not ended.
+        JobInUseError: it has not ended, or is being submitted.
     """
+    if _is_being_submitted(store, job_id) and _remove_submission(store, ledger, job_id):
+        return
     _check_ended(store, job_id)
     ledger.remove(job_id)
     papers = [layout.manifest(job_id), layout.report(job_id)]
@@ -53,14 +60,65 @@ def remove_older(store: ObjectStore, ledger: Ledger, ended_before: datetime) -> 
             log.warning("%s is left where it is: %s", job_id, error)  # the others must go all the same
 
 
-def _check_ended(store: ObjectStore, job_id: str) -> None:
+def remove_broken_off(
+    store: ObjectStore, ledger: Ledger, now: datetime, age: timedelta = SAFE_AGE
+) -> Iterator[str]:
+    """Remove what submissions have left that began longer ago than `age`, at least a day, and tell each.
+
+    One that somebody is still at has a lease, however long it takes.
+    """
+    for key in [*store.list(layout.SUBMITTING_PREFIX)]:
+        job_id = key.removeprefix(layout.SUBMITTING_PREFIX)
+        begun_at = time_of(job_id)
+        if begun_at is None or begun_at > now - max(age, SAFE_AGE):
+            continue
+        try:
+            if _remove_submission(store, ledger, job_id):
+                yield job_id
+        except (CorruptObjectError, NewerFormatError, JobInUseError) as error:
+            log.warning("%s is left where it is: %s", job_id, error)
+
+
+def _is_being_submitted(store: ObjectStore, job_id: str) -> bool:
     try:
-        has_ended = store.exists(layout.report(job_id))
+        return store.exists(layout.submitting_marker(job_id))
     except ValueError as error:
         raise NoSuchJobError(
             f"{job_id[:80]!r} is not a job's id; `bydawn jobs` lists those there are"
         ) from error
-    if not has_ended:
+
+
+def _remove_submission(store: ObjectStore, ledger: Ledger, job_id: str) -> bool:
+    """False if the job was opened, and only its marker was left over."""
+    owner = token_hex(8)
+    if not ledger.hold(job_id, UNIT, owner, LEASE_LIFE_S):
+        raise JobInUseError(
+            f"{job_id} is being submitted, or was a minute ago; end its `bydawn submit` and wait for a minute"
+        )
+    try:
+        if _was_opened(store, job_id):
+            store.delete([layout.submitting_marker(job_id)])
+            return False
+        # Before anything goes: whoever was only asleep finds this, and makes no job of what it still writes.
+        store.put(layout.submitting_marker(job_id), REMOVED)
+        _free_key(store, job_id)
+        store.delete([*store.list(layout.job_prefix(job_id))])
+        ledger.remove(job_id)
+        # The last, for by it a removal that was broken off is found again. An open marker goes with it: it is
+        # there if somebody submitted under the same key a moment ago.
+        store.delete([layout.open_marker(job_id), layout.submitting_marker(job_id)])
+    finally:
+        ledger.release(job_id, UNIT, owner)
+    return True
+
+
+def _was_opened(store: ObjectStore, job_id: str) -> bool:
+    # In this order: a job that ends gets its report before its open marker goes.
+    return store.exists(layout.open_marker(job_id)) or store.exists(layout.report(job_id))
+
+
+def _check_ended(store: ObjectStore, job_id: str) -> None:
+    if not store.exists(layout.report(job_id)):
         read_manifest(store, job_id)
         raise JobInUseError(
             f"{job_id} has not ended; `bydawn cancel {job_id}` ends it within seconds, then it can be removed"

@@ -17,6 +17,7 @@ from jobs.readers import InputError
 from jobs.remove import JobInUseError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
+from jobs.submission import SubmissionRemovedError
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
 from producer.commands.work import run_app, submit_app
@@ -53,6 +54,7 @@ _USERS_FAULT = (
     StoreError,
     NoSuchJobError,
     JobInUseError,
+    SubmissionRemovedError,
     NewerFormatError,
     CorruptObjectError,
 )

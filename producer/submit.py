@@ -19,6 +19,7 @@ from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
 from jobs.stores.allowed import REMEDY, is_allowed
 from jobs.stores.source import SourceRef, read_source
+from jobs.submission import Submission
 from producer.connection import Connection
 from producer.errors import UserError
 
@@ -68,10 +69,13 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
         _check_same(read_manifest(store, known), order)
         return known
     job_id = new_job_id()
+    submission = Submission(store, connection.ledger, job_id)
     try:
-        manifest = _write_job(store, order, job_id, make_rows(job_id))
+        submission.begin()
+        manifest = _write_job(store, order, job_id, submission.kept(make_rows(job_id)))
+        submission.check()
     except BaseException:
-        _remove(store, job_id)
+        submission.drop()
         raise
     # The order of these steps matters. A key stands only for a job that is whole; of two submissions under
     # one key, the second to get here gives way. From the open marker on, workers find and finish the job by
@@ -80,11 +84,12 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
     key = order.idempotency_key
     if key is not None and not store.create(_idempotency(key), job_id.encode()):
         if (winner := find_job(store, key)) is not None:
-            _remove(store, job_id)
+            submission.drop()
             _check_same(read_manifest(store, winner), order)
             return winner
         store.put(_idempotency(key), job_id.encode())  # it stood for a job that somebody has removed
     store.put(layout.open_marker(job_id), b"")
+    submission.end()
     connection.dispatcher.start(manifest)
     return job_id
 
@@ -117,10 +122,6 @@ def _idempotency(key: str) -> str:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
-
-
-def _remove(store: ObjectStore, job_id: str) -> None:
-    store.delete(list(store.list(layout.job_prefix(job_id))))
 
 
 @dataclass(slots=True)

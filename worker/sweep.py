@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from jobs.ledger import Ledger
-from jobs.remove import remove_older
+from jobs.remove import remove_broken_off, remove_older
 from jobs.stores import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ _DUTY = "sweep"
 
 
 class Sweeper:
-    """Removes nothing of a job that hasn't ended."""
+    """Removes ended jobs, and what submissions have left that were broken off a day ago or earlier."""
 
     def __init__(
         self,
@@ -45,5 +45,6 @@ class Sweeper:
                 return  # what is left is removed by the next
 
     def _removed(self, now: datetime) -> Iterator[str]:
+        yield from remove_broken_off(self._store, self._ledger, now)
         if self._retention is not None:
             yield from remove_older(self._store, self._ledger, now - self._retention)

@@ -2,11 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated
 
 import typer
 
-from jobs.remove import remove, remove_older
+from jobs.remove import remove, remove_broken_off, remove_older
 from producer import options, screen
 from producer.age import parse_age
 from producer.connection import connect, connect_ledger, connect_store, settings_from
@@ -55,7 +56,10 @@ def rm(
         remove(objects, ledger, job_id)
         typer.echo(f"{job_id} is removed")
     if age is not None:
-        for removed in remove_older(objects, ledger, datetime.now(UTC) - age):
+        now = datetime.now(UTC)
+        for removed in chain(
+            remove_older(objects, ledger, now - age), remove_broken_off(objects, ledger, now, age)
+        ):
             typer.echo(f"{removed} is removed")
 
 

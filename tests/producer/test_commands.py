@@ -17,6 +17,7 @@ from jobs.manifest import Manifest, Priority, ServedModel
 from jobs.papers import read_report
 from jobs.stores import ObjectStore, open_store
 from producer.cli import main
+from tests.integration.commands import started, wait_until
 from tests.worker.fakes import FINGERPRINT, completion, make_job, rows
 from tests.worker.hand_worker import HandWorker
 from worker.engine_messages import Result
@@ -190,3 +191,22 @@ def test_a_repair_tells_in_a_line_what_it_found(
     assert run("repair", JOB) == (0, f"{JOB}: 3 shards, 1 with a part, 2 without, 2 sent again\n")
     worker.run_all()
     assert run("repair", JOB) == (0, f"{JOB}: 3 shards, 3 with a part, 0 without, it has ended\n")
+
+
+def test_what_a_killed_submit_left_is_removed_by_name_when_its_lease_has_lapsed(
+    run: Run, store: ObjectStore, ledger: Ledger, url: str, tmp_path: Path
+) -> None:
+    before = list(store.list(""))
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(json.dumps({"id": str(n), "text": "hi"}) + "\n" for n in range(100_000)))
+    command = ("submit", "generate", prompts, "--model", "tiny", "--shard-rows", "1")
+    env = {"BYDAWN_STORE": store.uri, "BYDAWN_BROKER_URL": url}
+    with started(*command, log=tmp_path / "log", env=env):
+        wait_until(lambda: any("/shards/" in key for key in store.list("jobs/")), 60, "its first shard")
+    (job_id,) = store.folders(layout.JOBS_PREFIX)
+    assert run("rm", "--older-than", "0h") == (0, ""), "it is younger than a day"
+    code, told = run("rm", job_id)
+    assert (code, "is being submitted" in told) == (2, True)
+    ledger.client.delete(f"bydawn:lease:{job_id}/submit")
+    assert run("rm", job_id) == (0, f"{job_id} is removed\n")
+    assert list(store.list("")) == before

@@ -83,6 +83,17 @@ def test_a_job_that_began_long_ago_and_ended_lately_stays(bench: Bench) -> None:
     assert _left(bench) == before
 
 
+def test_what_a_broken_off_submission_left_goes_after_a_day_without_any_retention(bench: Bench) -> None:
+    job_id = _job_id(NOW)
+    bench.store.put(layout.submitting_marker(job_id), b"")
+    bench.store.put(layout.shard(job_id, 0), b"")
+    sweeper = _sweeper(bench, retention=None)
+    sweeper.sweep(NOW + 0.9 * DAY)
+    assert len(_left(bench)) == 2
+    sweeper.sweep(NOW + 1.1 * DAY)
+    assert _left(bench) == []
+
+
 def test_one_worker_sweeps_for_all(bench: Bench) -> None:
     _sweeper(bench, DAY, "another").sweep_if_leader()
     job_id = _ended(bench, NOW - 40 * DAY, NOW - 40 * DAY)
