@@ -1,6 +1,7 @@
 """`python -m worker`: one worker, until it is told to stop. Exit code 2 where it can't start."""
 
 import logging
+import multiprocessing
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,11 +20,22 @@ from worker.app import make_app, register, worker_arguments
 from worker.engine_process import EngineProcess
 from worker.engine_start import Main
 from worker.settings import WorkerSettings
-from worker.stop_signals import drain_on_signals
+from worker.stop_signals import drain_on_signals, end_on_signals
 
 
 def main(engine_main: Main = engine_child.main) -> int:
     """`engine_main` is what the engine's process runs."""
+    end_on_signals()
+    try:
+        return _run(engine_main)
+    finally:
+        # A signal may come at any moment, also before anybody has the engine in hand. It ignores what
+        # multiprocessing would send it and then wait for.
+        for child in multiprocessing.active_children():
+            child.kill()
+
+
+def _run(engine_main: Main) -> int:
     try:
         settings = WorkerSettings()
         _log_to_stderr(settings.log_level)
@@ -63,9 +75,9 @@ def _serve(
     register(app, worker)
     drain_on_signals(app, worker.drain)
     bootstrap.publish_model(store, model, settings.model)
-    worker.start()
-    logging.getLogger("worker").info("action=ready model=%s worker=%s", model.alias, settings.worker_id)
     try:
+        worker.start()
+        logging.getLogger("worker").info("action=ready model=%s worker=%s", model.alias, settings.worker_id)
         app.worker_main(worker_arguments(model.alias, settings.concurrency, settings.log_level))
     finally:
         worker.close()

@@ -25,9 +25,10 @@ class Periodic:
         self._thread.start()
 
     def close(self) -> None:
-        """End it, and wait for the call that is under way."""
+        """End it, and wait for the call that is under way; if there is one."""
         self._closed.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _act_for_life(self) -> None:
         while True:
