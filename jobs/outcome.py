@@ -38,6 +38,8 @@ class Code(StrEnum):
     UNSUPPORTED = "unsupported", Fault.INPUT
     MISSING = "missing", Fault.INPUT
     CHANGED = "changed", Fault.INPUT
+    # Not the job's, though all may be forbidden: to find that out row by row takes no engine, and the rows
+    # behind two hundred of a closed folder may well be readable.
     FORBIDDEN = "forbidden", Fault.INPUT
     BAD_REQUEST = "bad_request", Fault.INPUT
     REFUSED = "refused", Fault.JOB  # the engine can't do what is asked: a constraint, a layer

@@ -7,7 +7,7 @@ from jobs import layout
 from jobs.documents import DocumentError
 from jobs.manifest import DocumentRef, Row
 from jobs.outcome import Code, RowError
-from jobs.stores import InvalidKey, ObjectChanged, ObjectMissing, ObjectStore
+from jobs.stores import AccessDenied, InvalidKey, ObjectChanged, ObjectMissing, ObjectStore
 from jobs.stores.allowed import REMEDY, is_allowed
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import open_source
@@ -18,6 +18,13 @@ _EXPLANATIONS = {
     Code.UNDECODABLE: "the row's text is not valid UTF-8",
     Code.BAD_REQUEST: "the row's columns are nested too deep",
 }
+
+
+# S3 tells those who may not list a bucket of a missing object that it is forbidden.
+_DENIED = (
+    "{uri} may not be read with this worker's credentials, or isn't there; allow them s3:GetObject on it, "
+    "and kms:Decrypt where it is encrypted with a key of its own, then `bydawn retry` the job"
+)
 
 
 class RowTexts:
@@ -64,6 +71,10 @@ class RowTexts:
             raise RowError(Code.MISSING, str(error)) from error
         except ObjectChanged as error:
             raise RowError(Code.CHANGED, str(error)) from error
+        except AccessDenied as error:
+            if document.key is not None:
+                raise  # a store that refuses us a job's own copies is set up wrongly, for every row
+            raise RowError(Code.FORBIDDEN, _DENIED.format(uri=document.uri)) from error
         if len(body) > max_bytes:
             allowed = f"{max_bytes >> 20} MiB, a quarter of BYDAWN_PARSE_MEMORY_BYTES"
             raise RowError(Code.TOO_LONG, f"{document.name!r} is larger than {allowed}; split it")

@@ -1,6 +1,7 @@
 """Object stores: where jobs, parts and results live for good."""
 
 from jobs.stores.base import (
+    AccessDenied,
     InvalidKey,
     ObjectChanged,
     ObjectMissing,
@@ -14,6 +15,7 @@ from jobs.stores.memory import MemoryStore
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 
 __all__ = [
+    "AccessDenied",
     "InvalidKey",
     "LocalStore",
     "MemoryStore",

@@ -11,6 +11,7 @@ class StoreError(Exception):
     ├── InvalidKey         the key or address was refused before anything was sent
     ├── ObjectMissing      there is no object under that key
     ├── ObjectChanged      the object is not the version that was asked for
+    ├── AccessDenied       whoever asks is known, and may not do this
     └── StoreUnavailable   no answer for now: the same call may work later
     """
 
@@ -25,6 +26,10 @@ class ObjectMissing(StoreError):
 
 class ObjectChanged(StoreError):
     """The object has been replaced since its version was recorded."""
+
+
+class AccessDenied(StoreError):
+    """The store knows who asks, and does not let them."""
 
 
 class StoreUnavailable(StoreError):

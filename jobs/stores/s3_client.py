@@ -16,7 +16,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from jobs.stores.base import ObjectChanged, ObjectMissing, StoreError, StoreUnavailable
+from jobs.stores.base import AccessDenied, ObjectChanged, ObjectMissing, StoreError, StoreUnavailable
 from jobs.stores.s3_access import S3Access
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ REMEDIES = {
     "NotImplemented": "use a store that implements conditional writes, such as AWS S3, SeaweedFS or MinIO",
 }
 MISSING_CODES = {"NoSuchKey", "404", "NotFound"}
+# Other answers of status 403 say that the keys themselves are no good, for this object and for any other.
+DENIED_CODES = {"AccessDenied", "403"}
 PASSING_STATUSES = {408, 429}
 
 
@@ -117,4 +119,5 @@ def _refusal(what: str, error: ClientError) -> StoreError:
         return ObjectChanged(f"{what} has been replaced in the meantime; submit it again")
     if (status >= 500 and code not in REMEDIES) or status in PASSING_STATUSES:
         return StoreUnavailable(f"{what}: {error}; {ENDPOINT_REMEDY}")
-    return StoreError(f"{what}: {error}; {REMEDIES.get(code, ENDPOINT_REMEDY)}")
+    kind = AccessDenied if code in DENIED_CODES else StoreError
+    return kind(f"{what}: {error}; {REMEDIES.get(code, ENDPOINT_REMEDY)}")

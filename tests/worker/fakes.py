@@ -197,6 +197,7 @@ class Bench:
         drain: Drain | None = None,
         quarantine: Quarantine | None = None,
         worker_id: str = "me",
+        texts: RowTexts | None = None,
     ) -> ShardRunner:
         """One worker's."""
         leases = leases or self.leases(worker_id)
@@ -213,7 +214,7 @@ class Bench:
             quarantine,
             checkpoints,
             drain,
-            row_texts(self.store),
+            texts or row_texts(self.store),
         )
 
 
