@@ -62,6 +62,9 @@ Broker = Annotated[
     typer.Option(envvar="BYDAWN_BROKER_URL", help="redis://...", show_envvar=True, rich_help_panel=WHERE),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the results.", rich_help_panel=WHERE)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace another job's results in --out.", rich_help_panel=WHERE)
+]
 State = Annotated[
     Path | None,
     typer.Option(help="Folder from which a run resumes.", show_default="OUT/.bydawn", rich_help_panel=WHERE),

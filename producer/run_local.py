@@ -18,7 +18,7 @@ from jobs.stores import ObjectStore, open_store
 from producer import state_folder
 from producer.connection import Connection, connect
 from producer.errors import UserError
-from producer.export import export
+from producer.export import export, refuse_other_results
 from producer.local_services import Guarded, check_alive, local_valkey, local_worker, wait_for_worker
 from producer.progress import job_bar
 from producer.submit import Order, find_job, submit
@@ -36,31 +36,28 @@ class LocalRun:
     model: str
     out: Path
     state: Path
+    overwrite: bool
 
 
 def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
     """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
     if run.out.exists() and not run.out.is_dir():
         raise UserError(f"--out must be a folder, and {run.out} is a file")
-    state_folder.refuse_foreign_results(run.out, run.state)
     is_checked = not run.state.exists()
-    if is_checked:  # before the folder is made: refused input leaves nothing behind
+    if is_checked:  # before the folder is made: what is refused leaves nothing behind
+        refuse_other_results(run.out, None, run.overwrite)
         _check(run.rows())
     with state_folder.locked(run.state) as store_path:
         store = open_store(str(store_path))
-        ended = _ended(store, run.idempotency_key)
+        known = find_job(store, run.idempotency_key)
+        refuse_other_results(run.out, known, run.overwrite)
+        ended = None if known is None else read_report(store, known)
         if ended is None:
-            ended = _work(run, store, console, is_checked)
-        return ended, export(store, ended, run.out)
+            ended = _work(run, store, console, known, is_checked)
+        return ended, export(store, ended, run.out, run.overwrite)
 
 
-def _ended(store: ObjectStore, idempotency_key: str) -> Report | None:
-    job_id = find_job(store, idempotency_key)
-    return None if job_id is None else read_report(store, job_id)
-
-
-def _work(run: LocalRun, store: ObjectStore, console: Console, is_checked: bool) -> Report:
-    known = find_job(store, run.idempotency_key)
+def _work(run: LocalRun, store: ObjectStore, console: Console, known: str | None, is_checked: bool) -> Report:
     state_folder.refuse_other_open_jobs(store, run.state, known or "")
     if known is None and not is_checked:
         _check(run.rows())

@@ -9,7 +9,6 @@ from jobs import layout
 from jobs.papers import read_manifest
 from jobs.stores import ObjectStore
 from producer.errors import UserError
-from producer.export import RESULTS
 
 
 @contextmanager
@@ -28,13 +27,6 @@ def locked(state: Path) -> Iterator[Path]:
                 f"another `bydawn run` uses the state folder {state}; wait for it, or choose another --out"
             ) from error
         yield state / "store"
-
-
-def refuse_foreign_results(out: Path, state: Path) -> None:
-    """Results in a folder that no run of ours has used are somebody's own."""
-    foreign = [] if state.exists() else [name for name in RESULTS if (out / name).exists()]
-    if foreign:
-        raise UserError(f"{out / foreign[0]} is not of a bydawn run; choose another --out, or move it away")
 
 
 def refuse_other_open_jobs(store: ObjectStore, state: Path, job_id: str) -> None:

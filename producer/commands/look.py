@@ -79,13 +79,14 @@ def results(
     job_id: options.JobId,
     errors: Annotated[bool, typer.Option("--errors", help="The rows that aren't ok.")] = False,
     out: MaybeOut = None,
+    overwrite: options.Overwrite = False,
     store: options.Store = "",
 ) -> None:
     """Write a finished job's results to standard output, or copy them to a folder."""
     objects = connect_store(settings_from(store, None))
     report = _report(objects, job_id)
     if out is not None:
-        typer.echo(export(objects, report, out))
+        typer.echo(export(objects, report, out, overwrite))
     elif (key := report.errors if errors else report.results) is not None:
         with objects.open(key) as stream:
             shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)

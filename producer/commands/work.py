@@ -34,6 +34,7 @@ def run(
     source: options.Source,
     out: options.Out,
     state: options.State = None,
+    overwrite: options.Overwrite = False,
     text_field: options.TextField = None,
     id_field: options.IdField = None,
     limit: options.Limit = None,
@@ -61,7 +62,7 @@ def run(
         )
 
     rows = partial(input_rows, source, *taken, Settings().s3)
-    local = LocalRun(source, make_order, rows, key, model, out, state or out / ".bydawn")
+    local = LocalRun(source, make_order, rows, key, model, out, state or out / ".bydawn", overwrite)
     report, results = _run_to_its_end(local)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))

@@ -68,7 +68,7 @@ def test_a_killed_run_leaves_no_child_and_resumes_without_redoing_settled_shards
     assert (out / "_SUCCESS").exists()
 
 
-def test_the_same_command_again_shows_the_finished_job_at_once(
+def test_another_job_in_the_same_folder_is_refused_and_the_same_one_shown_at_once(
     model: Path, prompts: Path, tmp_path: Path
 ) -> None:
     command = (
@@ -86,7 +86,16 @@ def test_the_same_command_again_shows_the_finished_job_at_once(
     )
     first, again = bydawn(*command, "--json"), bydawn(*command, "--json", timeout_s=20)
     assert first.returncode == again.returncode == 0, first.stderr
-    assert json.loads(first.stdout)["job_id"] == json.loads(again.stdout)["job_id"]
+    job_id = json.loads(first.stdout)["job_id"]
+    assert json.loads(again.stdout)["job_id"] == job_id
+
+    another = bydawn(*command, "--seed", "1", timeout_s=20)
+    assert another.returncode == 2
+    assert job_id in another.stderr
+    assert "--overwrite" in another.stderr
+    assert job_id in (tmp_path / "out" / "report.json").read_text()
+    replaced = bydawn(*command, "--seed", "1", "--overwrite", "--json")
+    assert json.loads(replaced.stdout)["job_id"] in (tmp_path / "out" / "report.json").read_text()
 
 
 def test_a_folder_with_an_unfinished_job_refuses_another_one(
