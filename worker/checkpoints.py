@@ -81,7 +81,17 @@ class _Checkpoint:
                 return
             try:
                 self._store.put(self._key, encode_checkpoint(self._job_id, self._shard_no, finished))
+                self._remove_if_late()
             except StoreError as error:
                 log.warning("action=checkpoint key=%s error=%s", self._key, error)
             else:
                 self._num_saved_changes = num_changes
+
+    def _remove_if_late(self) -> None:
+        """What was put is still of use, unless the shard has its part, or the job is gone by now.
+
+        Asked after the put: while there is no part, the job's end is to come, and removes what it finds.
+        """
+        is_settled = self._store.exists(layout.part(self._job_id, self._shard_no))
+        if is_settled or not self._store.exists(layout.manifest(self._job_id)):
+            self._store.delete([self._key])

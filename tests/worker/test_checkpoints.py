@@ -1,6 +1,7 @@
 """What a shard has finished is not done again, whoever runs it next and however it ended before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from jobs import layout
 from jobs.ledger import Ledger
 from jobs.manifest import FORMAT, Manifest
 from jobs.outcome import Code, Counts, Outcome, Status, Usage
+from jobs.remove import remove
 from jobs.shards import CorruptObjectError, decode_part
 from jobs.spec import SummarizeSpec
 from jobs.stores import MemoryStore, StoreUnavailable
@@ -22,7 +24,9 @@ from tests.worker.fakes import Bench, FakeEngine, completion, fake_ledger, fake_
 from worker.checkpoint_file import decode_checkpoint, encode_checkpoint
 from worker.checkpoints import Checkpoints
 from worker.engine_messages import Result
+from worker.finish import Finisher
 from worker.retry import MAX_ATTEMPTS
+from worker.settle import Settler
 from worker.shard_memory import Finished, SectionAnswer, ShardMemory
 
 JOB = "20260101t000000-00000001"
@@ -145,6 +149,8 @@ class BlinkingStore(MemoryStore):
 
 def test_a_checkpoint_is_written_only_when_there_is_news_and_a_store_that_is_away_costs_one() -> None:
     store = BlinkingStore()
+    make_job(store, [rows("a")])
+    store.num_puts = 0
     checkpoints = Checkpoints(store, "me")
     with checkpoints.opened(JOB, 0) as memory:
         checkpoints.save_all()
@@ -161,6 +167,7 @@ def test_a_checkpoint_is_written_only_when_there_is_news_and_a_store_that_is_awa
 
 def test_whatever_ends_a_shard_early_its_finished_rows_are_saved() -> None:
     store = MemoryStore()
+    make_job(store, [rows("a"), rows("b", start=1)])
     checkpoints = Checkpoints(store, "me")
 
     def break_off() -> None:
@@ -269,3 +276,52 @@ def test_a_book_that_is_given_back_goes_on_with_the_sections_that_it_lacks() -> 
     bench.runner(model, worker_id="another").run(JOB, 0)
     assert sorted(engine.prompts + first) == sorted(asked)
     assert _part(bench, manifest) == _part(calm, undisturbed)
+
+
+class LateStore(MemoryStore):
+    """A checkpoint's put takes so long that `meanwhile` comes first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: list[Callable[[], object]] = []
+
+    def put(self, key: str, body: bytes) -> None:
+        if "/checkpoints/" in key:
+            while self.meanwhile:
+                self.meanwhile.pop()()
+        super().put(key, body)
+
+
+def _settle_and_finish(bench: Bench, manifest: Manifest) -> None:
+    Settler(bench.store, bench.ledger, bench.dispatcher()).settle(manifest, 0, [_ok("r0")])
+    Finisher(bench.store, bench.ledger, bench.leases("another")).finish(JOB)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_checkpoint_that_comes_after_the_jobs_end_leaves_no_object(is_removed: bool) -> None:
+    store = LateStore()
+    bench = Bench(store=store)
+    manifest = make_job(store, [rows("a")])
+    bench.ledger.open(manifest)
+    if is_removed:
+        store.meanwhile.append(lambda: remove(store, bench.ledger, JOB))
+    store.meanwhile.append(lambda: _settle_and_finish(bench, manifest))
+    checkpoints = Checkpoints(store, "paused")
+    with suppress(InterruptedError), checkpoints.opened(JOB, 0) as memory:
+        memory.keep_outcome(_ok("r0"))
+        checkpoints.save_all()
+        assert store.exists(layout.report(JOB)) is not is_removed
+        memory.keep_outcome(_ok("r1"))
+        raise InterruptedError  # which saves once more
+    assert not list(store.list(layout.checkpoints_prefix(JOB)))
+    assert bool(list(store.list(layout.job_prefix(JOB)))) is not is_removed
+
+
+def test_a_checkpoint_of_a_shard_that_is_not_settled_stays() -> None:
+    bench = Bench()
+    make_job(bench.store, [rows("a")])
+    checkpoints = Checkpoints(bench.store, "me")
+    with checkpoints.opened(JOB, 0) as memory:
+        memory.keep_outcome(_ok("r0"))
+        checkpoints.save_all()
+    assert checkpoints.read(JOB, 0).outcomes == {"r0": _ok("r0")}
