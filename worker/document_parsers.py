@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 _NUM_TRIES = 2
 
 
+class UnwantedDocument(Exception):
+    """Whoever asked for its text has no use for it any more."""
+
+
 class DocumentParsers:
     """Shared by all threads of a worker; a process is started when a document first needs it."""
 
@@ -22,44 +26,54 @@ class DocumentParsers:
         self, limits: ParseLimits, num_processes: int = 2, module: str = "worker.parse_child"
     ) -> None:
         self.limits = limits
+        self._num_processes = num_processes
         self._module = module
-        self._turns = threading.BoundedSemaphore(num_processes)
         self._lock = threading.Lock()
-        self._all: set[ParserProcess] = set()
+        self._turn = threading.Condition(self._lock)
         self._idle: list[ParserProcess] = []
+        self._busy: dict[ParserProcess, threading.Event] = {}  # and what says that they needn't go on
         self._is_closed = False
 
     @property
     def pids(self) -> list[int]:
         with self._lock:
-            return [process.pid for process in self._all]
+            return [process.pid for process in (*self._idle, *self._busy)]
 
-    def text(self, name: str, body: bytes) -> str:
+    def text(self, name: str, body: bytes, unwanted: threading.Event | None = None) -> str:
         """The document's text; the wait for a free process does not count.
 
         Raises:
             DocumentError: it gives no text, or breaks a limit, which the message names.
+            UnwantedDocument: `drop` was told that nobody waits for it.
             StoreUnavailable: this worker is being closed, and the document is for another one.
         """
         if is_plain(name, body):
             return parse_document(name, body).text
-        with self._turns:
-            return _text(self._ask(name, body))
+        return _text(self._ask(name, body, unwanted or threading.Event()))
+
+    def drop(self, unwanted: threading.Event) -> None:
+        """Set the event; what is being parsed under it ends at once, and what waits for that never begins."""
+        with self._lock:
+            unwanted.set()
+            for process, is_unwanted in self._busy.items():
+                if is_unwanted is unwanted:
+                    process.kill()  # whose thread sees its death, and closes the pipe
+            self._turn.notify_all()
 
     def close(self) -> None:
         """End all processes."""
         with self._lock:
             self._is_closed = True
-            idle, busy = self._idle, self._all.difference(self._idle)
-            self._idle, self._all = [], set()
+            idle, self._idle = self._idle, []
+            for process in self._busy:
+                process.kill()
+            self._turn.notify_all()
         for process in idle:
             process.close()
-        for process in busy:  # whose thread sees its death, and closes the pipe
-            process.kill()
 
-    def _ask(self, name: str, body: bytes) -> bytes:
+    def _ask(self, name: str, body: bytes, unwanted: threading.Event) -> bytes:
         for _ in range(_NUM_TRIES):
-            process = self._take()
+            process = self._take(unwanted)
             try:
                 return process.ask(name, body)
             except LimitBroken as limit:
@@ -70,33 +84,39 @@ class DocumentParsers:
             finally:
                 self._give_back(process)
         with self._lock:
-            self._refuse_if_closed()
+            self._refuse_if_useless(unwanted)
         fault = f"{name} crashed the process that parsed it, {_NUM_TRIES} times; save it anew and resubmit"
         raise DocumentError(Code.UNREADABLE, fault)
 
-    def _take(self) -> ParserProcess:
+    def _take(self, unwanted: threading.Event) -> ParserProcess:
         with self._lock:
-            self._refuse_if_closed()
-            while self._idle:
-                if (process := self._idle.pop()).is_usable:
-                    return process
-                self._forget(process)
-            process = ParserProcess(self._module, self.limits)
-            self._all.add(process)
+            self._refuse_if_useless(unwanted)
+            while len(self._busy) >= self._num_processes:
+                self._turn.wait()
+                self._refuse_if_useless(unwanted)
+            process = self._idle_process() or ParserProcess(self._module, self.limits)
+            self._busy[process] = unwanted
             return process
+
+    def _idle_process(self) -> ParserProcess | None:
+        while self._idle:
+            if (process := self._idle.pop()).is_usable:
+                return process
+            process.close()
+        return None
 
     def _give_back(self, process: ParserProcess) -> None:
         with self._lock:
+            del self._busy[process]
             if process.is_usable and not self._is_closed:
                 self._idle.append(process)
             else:
-                self._forget(process)
+                process.close()
+            self._turn.notify()
 
-    def _forget(self, process: ParserProcess) -> None:
-        process.close()
-        self._all.discard(process)
-
-    def _refuse_if_closed(self) -> None:
+    def _refuse_if_useless(self, unwanted: threading.Event) -> None:
+        if unwanted.is_set():
+            raise UnwantedDocument
         if self._is_closed:
             raise StoreUnavailable("this worker is being closed; its documents are read elsewhere")
 

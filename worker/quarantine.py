@@ -1,6 +1,5 @@
 """Run a shard that an engine has died with: alone, in an engine of its own, so that no other one suffers."""
 
-import asyncio
 import logging
 import threading
 import time
@@ -64,7 +63,7 @@ class Quarantine:
         try:
             log.warning("action=quarantine job=%s shard=%s rows=%s", job_id, shard_no, len(rows))
             kind = shard.kind_on(self._engine_for(job_id, shard_no))
-            outcomes = asyncio.run(run_suspect_rows(rows, kind, shard.read_text, watch, shard.note))
+            outcomes = shard.run(run_suspect_rows(rows, kind, shard.read_text, watch, shard.note))
         finally:
             self._used_at_s = time.monotonic()
             self._busy.release()

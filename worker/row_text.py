@@ -1,5 +1,6 @@
 """The text of a row: its own, or its document's."""
 
+import threading
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -42,23 +43,28 @@ class RowTexts:
         self._allowed = (store.uri, *allowed_sources)
         self._access = access
 
-    def read(self, job_id: str, row: Row) -> str:
-        """The text of a job's row.
+    def read(self, job_id: str, row: Row, unwanted: threading.Event | None = None) -> str:
+        """The text of a job's row, unless `drop` is told of `unwanted` before that.
 
         Raises:
             RowError: there is no text in it, and the code says why.
             StoreError: the store is away.
+            UnwantedDocument: it was dropped.
         """
         if row.error is not None:
             raise RowError(row.error, _EXPLANATIONS.get(row.error, f"the row is {row.error}"))
-        text = row.text if row.document is None else self._document_text(job_id, row.document)
+        text = row.text if row.document is None else self._document_text(job_id, row.document, unwanted)
         if text is None or not text.strip():
             raise RowError(Code.EMPTY_TEXT, _EXPLANATIONS[Code.EMPTY_TEXT])
         return text
 
-    def _document_text(self, job_id: str, document: DocumentRef) -> str:
+    def drop(self, unwanted: threading.Event) -> None:
+        """End the reading of documents that nobody waits for any more."""
+        self._parsers.drop(unwanted)
+
+    def _document_text(self, job_id: str, document: DocumentRef, unwanted: threading.Event | None) -> str:
         try:
-            return self._parsers.text(document.name, self._document_bytes(job_id, document))
+            return self._parsers.text(document.name, self._document_bytes(job_id, document), unwanted)
         except DocumentError as error:
             raise RowError(error.code, str(error)) from error
 

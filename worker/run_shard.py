@@ -1,6 +1,5 @@
 """Take a shard, run its rows, settle it."""
 
-import asyncio
 import contextlib
 import logging
 from datetime import UTC, datetime
@@ -111,7 +110,7 @@ class ShardRunner:
         if self._ledger.is_suspect(manifest.job_id, shard_no):
             return self._quarantine.run(shard, rows, look)
         kind = shard.kind_on(self._model.engine)
-        return asyncio.run(run_rows(rows, kind, shard.read_text, look, shard.note))
+        return shard.run(run_rows(rows, kind, shard.read_text, look, shard.note))
 
     def _until_drained(self, watch: Watch, before: Counts) -> Watch:
         """The watch of a shard of which so much was done before."""

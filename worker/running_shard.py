@@ -1,6 +1,10 @@
 """What the rows of a shard need while they run; whatever they do is progress of its lease."""
 
-from dataclasses import dataclass, replace
+import asyncio
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Outcome
@@ -22,6 +26,7 @@ class RunningShard:
     leases: Leases
     model: Model
     texts: RowTexts
+    _unwanted: threading.Event = field(default_factory=threading.Event)
 
     @property
     def unit(self) -> Unit:
@@ -32,9 +37,23 @@ class RunningShard:
         tracked = TrackedEngine(engine, self.leases, self.unit)
         return make_kind(self.manifest.spec, replace(self.model, engine=tracked), self.memory)
 
+    def run(self, rows: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
+        """The outcomes of its rows; what is being read when they are there, or are not to be, is dropped.
+
+        A loop's end waits for its threads, and without this for documents that take a minute to parse.
+        """
+
+        async def run_then_drop() -> list[Outcome]:
+            try:
+                return await rows
+            finally:
+                self.texts.drop(self._unwanted)
+
+        return asyncio.run(run_then_drop())
+
     def read_text(self, row: Row) -> str:
         self.leases.progressed(*self.unit)
-        return self.texts.read(self.manifest.job_id, row)
+        return self.texts.read(self.manifest.job_id, row, self._unwanted)
 
     def note(self, outcome: Outcome) -> None:
         self.memory.keep_outcome(outcome)

@@ -20,7 +20,7 @@ from jobs.outcome import Code
 from jobs.stores import StoreUnavailable
 from tests.integration.commands import all_ended, wait_until
 from tests.jobs.documents.files import CONTENT_TYPES, RELATIONSHIPS, WORD, make_docx, make_pdf
-from worker.document_parsers import DocumentParsers
+from worker.document_parsers import DocumentParsers, UnwantedDocument
 from worker.parse_process import ParseLimits
 
 MISBEHAVING = "tests.worker.misbehaving_parser"
@@ -135,7 +135,7 @@ def test_the_process_knows_no_setting_and_no_credential_of_its_worker(
 
 _WORKER = f"""
 import threading, sys
-from worker.document_parsers import DocumentParsers
+from worker.document_parsers import DocumentParsers, UnwantedDocument
 from worker.parse_process import ParseLimits
 parsers = DocumentParsers(ParseLimits(), 2, "{MISBEHAVING}")
 print(parsers.text("a.pdf", b"fine").split()[0], flush=True)
@@ -240,3 +240,23 @@ def test_two_threads_that_close_at_once_do_no_harm() -> None:
         thread.join()
     with pytest.raises(StoreUnavailable):
         parsers.text("a.pdf", b"fine")
+
+
+def test_what_nobody_waits_for_any_more_ends_at_once_and_others_go_on() -> None:
+    parsers = DocumentParsers(ParseLimits(time_s=100), 2, MISBEHAVING)
+    unwanted, wanted = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        hanging = threads.submit(parsers.text, "a.pdf", b"hang", unwanted)
+        other = threads.submit(parsers.text, "b.pdf", b"hang", wanted)
+        wait_until(lambda: len(parsers.pids) == 2, 10, "both processes")
+        waiting = threads.submit(parsers.text, "c.pdf", b"fine", unwanted)
+        in_turn = threads.submit(parsers.text, "d.pdf", b"fine", threading.Event())
+        parsers.drop(unwanted)
+        assert isinstance(hanging.exception(timeout=20), UnwantedDocument)
+        assert isinstance(waiting.exception(timeout=20), UnwantedDocument)
+        assert in_turn.result(timeout=20).split()[1] == "d.pdf"
+        assert not other.done()
+        with pytest.raises(UnwantedDocument):
+            parsers.text("e.pdf", b"fine", unwanted)
+        parsers.drop(wanted)
+    parsers.close()
