@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 CHUNK_BYTES = 1 << 16
 HTTP_GO_ON = b"HTTP/1.1 100 "  # not yet an answer: it asks for the request's body
@@ -20,6 +20,8 @@ class TcpProxy:
         self._lock = Lock()
         self._open: set[socket.socket] = set()
         self._is_cut = False
+        self._speaks = Event()
+        self._speaks.set()
         self._answers_to_lose = 0
 
     def lose_next_answer(self) -> None:
@@ -37,6 +39,11 @@ class TcpProxy:
         """End all open connections, and every new one at once, until it is healed."""
         self._is_cut = True
         self.drop_connections()
+        self._speaks.set()
+
+    def mute(self) -> None:
+        """Keep connections open and let new ones in, and pass nothing on, until all are cut."""
+        self._speaks.clear()
 
     def heal(self) -> None:
         self._is_cut = False
@@ -72,6 +79,7 @@ class TcpProxy:
         """Pass bytes one way until either side is done, and end both then."""
         with suppress(OSError):
             while chunk := source.recv(CHUNK_BYTES):
+                self._speaks.wait()
                 if are_answers and self._is_to_be_lost(chunk):
                     break
                 target.sendall(chunk)

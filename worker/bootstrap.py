@@ -34,7 +34,7 @@ from worker.run_shard import ShardRunner
 from worker.settings import WorkerSettings
 from worker.settle import Settler
 from worker.settle_spooled import SpoolSettler
-from worker.spool import Spool, spool_folder
+from worker.spool import KEEP_INTERVAL_S, Spool, spool_folder
 from worker.sweep import Sweeper
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,7 @@ def build(
         drain=drain,
         periodics=(
             Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
+            Periodic("keep_slow", KEEP_INTERVAL_S, spool.keep_slow),
             Periodic(
                 "settle_spooled", settle_spooled.INTERVAL_S, SpoolSettler(store, spool, settler).settle_all
             ),

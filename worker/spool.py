@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+KEEP_INTERVAL_S = 1.0
 _FIRST_PAUSE_S = 0.2
 _MAX_PAUSE_S = 15.0
 _KEY = re.compile(r"([^/]+)/(\d+)\.jsonl")
@@ -32,6 +34,27 @@ class SpooledPart:
     @property
     def key(self) -> str:
         return f"{self.job_id}/{self.shard_no:08}.jsonl"
+
+
+class _InHand:
+    """A part that a thread is about to store; it comes on disk once, and not any more when it is stored."""
+
+    def __init__(self, body: bytes, keep: Callable[[bytes], bool]) -> None:
+        self._body = body
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._is_stored = False
+        self.is_on_disk = False
+        self.was_seen = False
+
+    def keep(self) -> None:
+        with self._lock:
+            if not self._is_stored and not self.is_on_disk:
+                self.is_on_disk = self._keep(self._body)
+
+    def stored(self) -> None:
+        with self._lock:
+            self._is_stored = True
 
 
 def spool_folder(root: Path, store: ObjectStore) -> ObjectStore:
@@ -65,7 +88,7 @@ class Spool:
         self._on_try = on_try
         self._first_pause_s = first_pause_s
         self._max_pause_s = max_pause_s
-        self._in_hand: set[SpooledPart] = set()
+        self._in_hand: dict[SpooledPart, _InHand] = {}
 
     def until_stored(self, job_id: str, shard_no: int, body: bytes, store_it: Callable[[], T]) -> T:
         """Call `store_it` again and again until the store answers; meanwhile `body` is kept on disk.
@@ -76,11 +99,25 @@ class Spool:
             StoreUnavailable: the worker stops first; the part waits on disk for the next one.
         """
         part = SpooledPart(job_id, shard_no)
-        self._in_hand.add(part)
+        in_hand = self._in_hand[part] = _InHand(body, partial(self._keep, part))
         try:
-            return self._until_stored(part, body, store_it)
+            stored = self._until_stored(part, in_hand, store_it)
+            in_hand.stored()
+            if in_hand.is_on_disk:
+                self.drop(part)
+            return stored
         finally:
-            self._in_hand.discard(part)
+            self._in_hand.pop(part, None)
+
+    def keep_slow(self) -> None:
+        """Put on disk what was in hand at the last look already; to be called every `KEEP_INTERVAL_S`.
+
+        A client may wait for minutes before it says that the store is away, and no drain waits for it.
+        """
+        for in_hand in list(self._in_hand.values()):
+            if in_hand.was_seen:
+                in_hand.keep()
+            in_hand.was_seen = True
 
     def left_behind(self) -> Iterator[SpooledPart]:
         """What lies on disk and nobody in this process is about to store."""
@@ -99,23 +136,18 @@ class Spool:
         except StoreError as error:
             log.warning("action=drop_spooled part=%s error=%s", part.key, error)
 
-    def _until_stored(self, part: SpooledPart, body: bytes, store_it: Callable[[], T]) -> T:
-        is_on_disk = False
+    def _until_stored(self, part: SpooledPart, in_hand: _InHand, store_it: Callable[[], T]) -> T:
         pause_s = self._first_pause_s
         while True:
             self._on_try(part)
             try:
-                stored = store_it()
+                return store_it()
             except StoreError as error:
-                is_on_disk = is_on_disk or self._keep(part, body)
-                log.warning("action=spool part=%s on_disk=%s error=%s", part.key, is_on_disk, error)
+                in_hand.keep()
+                log.warning("action=spool part=%s on_disk=%s error=%s", part.key, in_hand.is_on_disk, error)
                 # Spread, so that a store that comes back doesn't meet all workers at once.
                 if self._stopping.wait(pause_s * random.uniform(0.5, 1.0)):  # noqa: S311
                     raise StoreUnavailable(f"{part.key} waits in the spool, for this worker stops") from error
-            else:
-                if is_on_disk:
-                    self.drop(part)
-                return stored
             pause_s = min(2 * pause_s, self._max_pause_s)
 
     def _keep(self, part: SpooledPart, body: bytes) -> bool:

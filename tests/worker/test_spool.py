@@ -229,3 +229,22 @@ def test_each_try_to_store_a_part_is_told_for_it_is_progress_of_the_shard(machin
 
     spool.until_stored("job-1", 7, b"part", store_it)
     assert tries == [SpooledPart("job-1", 7)] * 3
+
+
+def test_a_part_that_takes_long_to_store_comes_on_disk_meanwhile_and_leaves_it(disk: LocalStore) -> None:
+    spool = Spool(disk)
+    part = SpooledPart("20260101t000000-00000001", 7)
+
+    def store_it() -> str:
+        spool.keep_slow()
+        assert list(disk.list("")) == [], "most parts are stored before the next look"
+        spool.keep_slow()
+        spool.keep_slow()
+        assert disk.get(part.key) == b"part"
+        assert list(spool.left_behind()) == []
+        return "stored"
+
+    assert spool.until_stored(part.job_id, part.shard_no, b"part", store_it) == "stored"
+    assert list(disk.list("")) == []
+    spool.keep_slow()
+    assert list(disk.list("")) == []
