@@ -43,6 +43,11 @@ def warn_if_nobody_works(ledger: Ledger, alias: str) -> None:
         progress_console().print(Text(line, "yellow"), soft_wrap=True)
 
 
+def say(sentence: str) -> None:
+    """Where there is nothing to show; on the error stream, so that what reads the other one sees nothing."""
+    progress_console().print(_plain(sentence), soft_wrap=True)
+
+
 def show_report(report: Report, results: str, errors: str) -> None:
     console = output_console()
     counts = report.counts

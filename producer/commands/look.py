@@ -71,6 +71,8 @@ def jobs(
     overviews = list(recent_jobs(objects, ledger, limit))
     if as_json:
         typer.echo(TypeAdapter(list[JobOverview]).dump_json(overviews, indent=2).decode())
+    elif not overviews:
+        screen.say(f"there is no job in {objects.uri}; `bydawn submit` makes one")
     else:
         screen.show_jobs(overviews)
 
@@ -90,6 +92,10 @@ def results(
     elif (key := report.errors if errors else report.results) is not None:
         with objects.open(key) as stream:
             shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
+        if not errors and report.counts.ok == 0:
+            screen.say(f"no row of {job_id} is ok; `bydawn results {job_id} --errors` says why")
+    else:
+        screen.say(f"{job_id} has no errors: every row is ok")
 
 
 def queues(
@@ -106,6 +112,8 @@ def queues(
     depths = queue_depths(objects, ledger)
     if as_json:
         typer.echo(TypeAdapter(list[QueueDepth]).dump_json(depths, indent=2).decode())
+    elif not depths:
+        screen.say(f"no worker has ever served {objects.uri}; `bydawn worker` starts one")
     else:
         screen.output_console().print(screen.queues_table(depths))
 

@@ -57,10 +57,14 @@ def rm(
         typer.echo(f"{job_id} is removed")
     if age is not None:
         now = datetime.now(UTC)
-        for removed in chain(
+        removed = 0
+        for each in chain(
             remove_older(objects, ledger, now - age), remove_broken_off(objects, ledger, now, age)
         ):
-            typer.echo(f"{removed} is removed")
+            removed += 1
+            typer.echo(f"{each} is removed")
+        if not removed:
+            screen.say(f"no job in {objects.uri} ended longer ago than {older_than}")
 
 
 def repair(job_id: options.JobId, store: options.Store = "", broker: options.Broker = None) -> None:

@@ -8,6 +8,7 @@ import pytest
 import redis
 from celery import Celery
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from engine import Request
 from jobs import layout, queues
@@ -16,7 +17,7 @@ from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority, ServedModel
 from jobs.papers import read_report
 from jobs.stores import ObjectStore, open_store
-from producer.cli import main
+from producer.cli import app, main
 from tests.integration.commands import started, wait_until
 from tests.worker.fakes import FINGERPRINT, completion, make_job, rows
 from tests.worker.hand_worker import HandWorker
@@ -166,7 +167,7 @@ def test_an_ended_job_is_removed_and_a_running_one_is_not(
     code, told = run("rm", JOB)
     assert (code, f"bydawn cancel {JOB}" in told) == (2, True)
     worker.run_all()
-    assert run("rm", "--older-than", "1d") == (0, "")
+    assert run("rm", "--older-than", "1d") == (0, f"no job in {store.uri} ended longer ago than 1d\n")
     assert run("rm", JOB) == (0, f"{JOB} is removed\n")
     assert run("rm", JOB)[0] == 2
     assert list(store.list("jobs/")) == []
@@ -204,9 +205,40 @@ def test_what_a_killed_submit_left_is_removed_by_name_when_its_lease_has_lapsed(
     with started(*command, log=tmp_path / "log", env=env):
         wait_until(lambda: any("/shards/" in key for key in store.list("jobs/")), 60, "its first shard")
     (job_id,) = store.folders(layout.JOBS_PREFIX)
-    assert run("rm", "--older-than", "0h") == (0, ""), "it is younger than a day"
+    assert "no job" in run("rm", "--older-than", "0h")[1], "it is younger than a day"
     code, told = run("rm", job_id)
     assert (code, "is being submitted" in told) == (2, True)
     ledger.client.delete(f"bydawn:lease:{job_id}/submit")
     assert run("rm", job_id) == (0, f"{job_id} is removed\n")
     assert list(store.list("")) == before
+
+
+def test_where_there_is_nothing_to_show_a_sentence_says_so_and_json_is_empty(
+    run: Run, store: ObjectStore
+) -> None:
+    store.delete([layout.model("tiny")])
+    for command, told in (("jobs", "there is no job in"), ("queues", "no worker has ever served")):
+        code, printed = run(command)
+        assert (code, told in printed) == (0, True)
+        assert json.loads(run(command, "--json")[1]) == []
+
+
+def test_results_that_are_empty_say_why_and_put_nothing_into_a_file(
+    store: ObjectStore, worker: HandWorker
+) -> None:
+    all_ok, none_ok = JOB, f"{JOB[:-1]}2"
+    for job_id, text in ((all_ok, "fine"), (none_ok, " ")):
+        worker.dispatcher.start(make_job(store, [rows(text)], job_id=job_id))
+    worker.run_all()
+
+    def results(*arguments: str) -> tuple[str, str]:
+        done = CliRunner().invoke(app, ["results", *arguments, "--store", store.uri])
+        assert done.exit_code == 0, done.output
+        return done.stdout, done.stderr
+
+    assert results(all_ok, "--errors") == ("", f"{all_ok} has no errors: every row is ok\n")
+    assert results(all_ok)[1] == ""
+    assert "empty_text" in results(none_ok, "--errors")[0]
+    printed, told = results(none_ok)
+    assert printed == ""
+    assert f"bydawn results {none_ok} --errors" in told

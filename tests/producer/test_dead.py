@@ -36,3 +36,4 @@ def test_dead_rows_are_listed_for_people_and_for_programs(tmp_path: Path) -> Non
 
 def test_where_nothing_died_the_list_is_empty(tmp_path: Path) -> None:
     assert json.loads(_dead(tmp_path, "--json")) == []
+    assert _dead(tmp_path).split(" in ")[0] == "no row has killed an engine"
