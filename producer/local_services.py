@@ -14,11 +14,12 @@ import redis
 
 from jobs.ledger import Ledger
 from jobs.settings import Settings
-from producer.errors import UserError
+from producer.errors import ServiceDiedError, UserError
 
 _START_TIMEOUT_S = 10.0
 _LOAD_TIMEOUT_S = 900.0
 _POLL_INTERVAL_S = 0.1
+_REFUSED = 2  # what a worker ends with that can't start, and says why
 
 Guarded = subprocess.Popen[bytes]
 
@@ -63,15 +64,20 @@ def wait_for_worker(ledger: Ledger, process: Guarded, state: Path) -> None:
     while not any(ledger.workers()):
         check_alive(process, state)
         if time.monotonic() > deadline:
-            raise UserError(
+            raise ServiceDiedError(
                 f"the worker isn't ready after {_LOAD_TIMEOUT_S:.0f} s; see {state / 'worker.log'}"
             )
         time.sleep(_POLL_INTERVAL_S)
 
 
 def check_alive(process: Guarded, state: Path) -> None:
-    if (code := process.poll()) is not None:
-        raise UserError(f"the worker ended with code {code}: {_last_words(state / 'worker.log')}")
+    """Raises UserError if the worker could not start, ServiceDiedError if it ended without saying why."""
+    if (code := process.poll()) is None:
+        return
+    log = state / "worker.log"
+    if code == _REFUSED:
+        raise UserError(f"the worker can't start: {_last_words(log)}")
+    raise ServiceDiedError(f"the worker ended with code {code}: {_last_line(log)}; see {log}")
 
 
 @contextmanager
@@ -105,7 +111,7 @@ def _wait_for_valkey(url: str, process: Guarded, log: Path) -> None:
             client.ping()
         except redis.RedisError as error:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise UserError(f"Valkey doesn't start: {_last_line(log)}") from error
+                raise ServiceDiedError(f"Valkey doesn't start: {_last_line(log)}") from error
             time.sleep(_POLL_INTERVAL_S / 2)
         else:
             return

@@ -110,11 +110,15 @@ def test_a_folder_with_an_unfinished_job_refuses_another_one(
     assert "unfinished job" in other.stderr
 
 
-def test_a_model_that_is_not_there_is_told_and_no_job_is_made(prompts: Path, tmp_path: Path) -> None:
-    refused = bydawn("run", "generate", prompts, "--model", tmp_path / "nowhere", "--out", tmp_path / "out")
+def test_a_model_that_is_not_there_is_told_and_no_folder_is_left_behind(
+    prompts: Path, tmp_path: Path
+) -> None:
+    refused = bydawn(
+        "run", "generate", prompts, "--model", tmp_path / "nowhere", "--out", tmp_path / "new/out"
+    )
     assert refused.returncode == 2
     assert "nowhere" in refused.stderr
-    assert not list((tmp_path / "out" / ".bydawn" / "store").glob("jobs/*"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_answers_are_held_to_what_the_command_line_asks_for(
