@@ -1,6 +1,8 @@
 """The sweep removes what is old enough and nothing else, one worker at a time."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +12,11 @@ from jobs.manifest import Report
 from jobs.outcome import Code, Counts, Outcome
 from jobs.papers import read_report
 from jobs.shards import encode_part
-from tests.worker.fakes import Bench, make_job, rows
+from tests.integration.commands import wait_until
+from tests.worker.fakes import Bench, fake_model, make_job, no_engine, rows
+from worker import bootstrap
 from worker.finish import Finisher
+from worker.settings import WorkerSettings
 from worker.sweep import Sweeper
 
 NOW = datetime.now(UTC)
@@ -108,3 +113,14 @@ def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_next(bench: Bench)
         _ended(bench, NOW - days * DAY, NOW - days * DAY)
     Sweeper(bench.store, bench.ledger, "me", 3600, DAY, is_stopping=lambda: True).sweep(NOW)
     assert len(list(bench.store.folders(layout.JOBS_PREFIX))) == 2
+
+
+def test_a_worker_that_is_told_a_retention_sweeps_when_it_starts(bench: Bench, tmp_path: Path) -> None:
+    _ended(bench, NOW - 40 * DAY, NOW - 31 * DAY)
+    kept = _ended(bench, NOW - 29 * DAY, NOW - 29 * DAY)
+    model, _ = fake_model(lambda *_: None)
+    settings = WorkerSettings(spool=tmp_path, retention_days=30)
+    worker = bootstrap.build(settings, bench.store, bench.ledger, bench.outbox.send, model, no_engine)
+    worker.start()
+    with closing(worker):
+        wait_until(lambda: list(bench.store.folders(layout.JOBS_PREFIX)) == [kept], 30, "the older job goes")
