@@ -45,7 +45,7 @@ def confusion_picture(confusion: Confusion, theme: Theme, *, is_opaque: bool = F
 
     Of more than 60 labels those with the most mistakes.
     """
-    counts, down = _most_mistaken(confusion)
+    counts, down = most_mistaken(confusion, MAX_LABELS)
     across = [*down, _NO_LABEL] if counts[:, -1].any() else down
     counts = counts[:, : len(across)]
     side = 1.8 + 0.34 * max(len(across), 4)
@@ -58,13 +58,14 @@ def confusion_picture(confusion: Confusion, theme: Theme, *, is_opaque: bool = F
         return _png(axes, theme, is_opaque=is_opaque)
 
 
-def _most_mistaken(confusion: Confusion) -> tuple[NDArray[np.int64], list[str]]:
+def most_mistaken(confusion: Confusion, at_most: int) -> tuple[NDArray[np.int64], list[str]]:
+    """The matrix of the labels with the most mistakes, in its own order; the last column stays."""
     counts = np.array(confusion.counts, dtype=np.int64).reshape(len(confusion.labels), -1)
-    if len(confusion.labels) <= MAX_LABELS:
+    if len(confusion.labels) <= at_most:
         return counts, list(confusion.labels)
     square = counts[:, :-1]
     mistakes = counts.sum(axis=1) + square.sum(axis=0) - 2 * square.diagonal()
-    kept = np.sort(np.argsort(-mistakes, kind="stable")[:MAX_LABELS])
+    kept = np.sort(np.argsort(-mistakes, kind="stable")[:at_most])
     return counts[np.ix_(kept, np.append(kept, -1))], [confusion.labels[place] for place in kept]
 
 

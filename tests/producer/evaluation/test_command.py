@@ -100,6 +100,21 @@ def test_on_a_terminal_all_of_it_fits_80_columns(run: Run, labelled: Path) -> No
         assert said in out
 
 
+def test_the_surest_mistakes_come_first(run: Run, tmp_path: Path) -> None:
+    _write(tmp_path / "r.jsonl", *(_label(str(n), "a", n / 10) for n in range(9)))
+    _write(tmp_path / "t.jsonl", *({"id": str(n), "label": "b"} for n in range(9)))
+    worst = _json(run, "r.jsonl", "--truth", "t.jsonl")["evaluation"]["worst"]
+    assert [each["id"] for each in worst] == list("876543210")
+
+
+def test_failed_rows_of_a_job_are_not_those_of_another_file_beside_it(run: Run, labelled: Path) -> None:
+    _write(labelled / "baseline.jsonl", *({"id": str(n), "label": "a"} for n in range(1, 7)))
+    rows = _json(run, "out/baseline.jsonl", "--truth", "truth.jsonl")["evaluation"]["rows"]
+    assert (rows["compared"], rows["failed"]) == (6, {})
+    rows = _json(run, "out/results.jsonl", "--truth", "truth.jsonl")["evaluation"]["rows"]
+    assert (rows["compared"], rows["failed"]) == (7, {"too_long": 1})
+
+
 def test_labels_without_confidences_have_no_calibration_and_it_is_said(run: Run, tmp_path: Path) -> None:
     _write(tmp_path / "r.jsonl", {"id": "1", "label": "a"}, {"id": "2", "label": "b"})
     (tmp_path / "t.csv").write_text("id,label\n1,a\n2,a\n")
@@ -238,6 +253,9 @@ def _check_page(path: Path) -> _Page:
     addresses = [value for name, value in page.attributes if name in ("src", "srcset", "href")]
     assert all(value is not None and value.startswith("data:image/png;base64,") for value in addresses)
     assert not set(body) & {"\x1b", "\x00", "\u202e"}
+    assert {value for name, value in page.attributes if name == "media"} <= {
+        "screen and (prefers-color-scheme: dark)"
+    }
     return page
 
 

@@ -21,6 +21,8 @@ def test_rouge_is_what_is_worked_by_hand() -> None:
     assert found.rouge1 == pytest.approx(4 / 6)  # the, cat, on, mat
     assert found.rouge2 == pytest.approx(1 / 5)  # the cat
     assert found.rouge_l == pytest.approx(4 / 6)  # the cat on mat
+    turned = rouge("one two three four", "four three two one")
+    assert (turned.rouge1, turned.rouge2, turned.rouge_l) == (1.0, 0.0, 0.25)
 
 
 @given(TEXTS, TEXTS)
@@ -73,4 +75,5 @@ def test_a_summarys_figures_are_told_apart_from_those_it_cannot_have() -> None:
 @pytest.mark.parametrize("nothing", ["", "…", "\x00 \x1b[31m"])
 def test_a_summary_of_nothing_has_figures_too(nothing: str) -> None:
     figures, _ = summary_figures(nothing, "It met.", SOURCE, max_words=10)
+    assert nothing or figures.supported_sentences is None
     assert (figures.rouge_l, figures.repeated, figures.ends_whole) == (0, 0, False)
