@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -38,11 +39,23 @@ class LocalRun:
     state: Path
 
 
+DeliveredT = TypeVar("DeliveredT")
+Deliver = Callable[[ObjectStore, Report], DeliveredT]
+"""What is done with an ended job while its store is still ours."""
+
+
 def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
     """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
+    state_folder.refuse_foreign_results(run.out, run.state)
+    return run_and_deliver(run, console, lambda store, report: export(store, report, run.out))
+
+
+def run_and_deliver(
+    run: LocalRun, console: Console, deliver: Deliver[DeliveredT]
+) -> tuple[Report, DeliveredT]:
+    """Do the job, or what is left of it; returns the report and what `deliver` makes of it."""
     if run.out.exists() and not run.out.is_dir():
         raise UserError(f"--out must be a folder, and {run.out} is a file")
-    state_folder.refuse_foreign_results(run.out, run.state)
     is_checked = not run.state.exists()
     if is_checked:  # before the folder is made: refused input leaves nothing behind
         _check(run.rows())
@@ -51,7 +64,7 @@ def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
         ended = _ended(store, run.idempotency_key)
         if ended is None:
             ended = _work(run, store, console, is_checked)
-        return ended, export(store, ended, run.out)
+        return ended, deliver(store, ended)
 
 
 def _ended(store: ObjectStore, idempotency_key: str) -> Report | None:

@@ -18,6 +18,7 @@ from jobs.ledger import Ledger
 from jobs.manifest import JobState, Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
+from producer.plain import plain
 
 _STATE_STYLES = {
     JobState.RUNNING: "cyan",
@@ -81,7 +82,7 @@ def show_first_results(kind: Kind, results: Path) -> None:
 
 def _plain(text: str) -> Text:
     """Ids and answers are others' words: their control characters are not for our terminal."""
-    return Text("".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text))
+    return Text(plain(text))
 
 
 def _results_table(kind: Kind, first: Sequence[dict[str, Any]]) -> Table:
@@ -105,7 +106,7 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
     match kind:
         case "classify":
             confidence = [Text(f"{line['confidence']:.2f}")] if "confidence" in line else []
-            return [_plain(line["label"]), *confidence]
+            return [_plain(line["label"] or "\N{EM DASH}"), *confidence]
         case "summarize":
             return [_plain(line["summary"])]
         case _:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Outcome
+from worker.heads import Heads
 from worker.kinds import Kind, make_kind
 from worker.leases import Leases, Unit
 from worker.model import Model, Submits
@@ -22,15 +23,17 @@ class RunningShard:
     leases: Leases
     model: Model
     texts: RowTexts
+    heads: Heads
 
     @property
     def unit(self) -> Unit:
         return self.manifest.job_id, str(self.shard_no)
 
     def kind_on(self, engine: Submits) -> Kind:
-        """The job's kind, asking this engine."""
+        """The job's kind, asking this engine; raises as `Heads.of` does."""
         tracked = TrackedEngine(engine, self.leases, self.unit)
-        return make_kind(self.manifest.spec, replace(self.model, engine=tracked), self.memory)
+        model = replace(self.model, engine=tracked)
+        return make_kind(self.manifest.spec, model, self.memory, self.heads.of(self.manifest))
 
     def read_text(self, row: Row) -> str:
         self.leases.progressed(*self.unit)
