@@ -18,6 +18,7 @@ from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
+from producer.commands.fit import fit
 from producer.commands.work import run_app, submit_app
 from producer.commands.worker import worker
 from producer.errors import JobFailedError, UserError
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(run_app, name="run")
 app.add_typer(submit_app, name="submit")
-for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, worker):
+for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, fit, worker):
     app.command()(command)
 
 
