@@ -2,22 +2,26 @@
 
 import asyncio
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
-from engine import Request
+from engine import Engine, EngineConfig, Request
 from jobs import layout
 from jobs.heads import CARD_FILE, Head, store_head
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Code, Outcome, RowError, Status
 from jobs.shards import decode_part
 from jobs.spec import EmbedSpec
+from tests.engine.tiny import save_model
 from tests.heads import head_of, spec_of
-from tests.worker.fakes import Bench, embedding, fake_model, make_job, rows
+from tests.worker.fakes import FINGERPRINT, Bench, embedding, fake_model, make_job, rows
 from worker.engine_messages import Result
 from worker.heads import MAX_KEPT, Heads
 from worker.kinds import make_kind
+from worker.model import Model
 
 HEAD = head_of(((1.0, 0.0), (0.0, 1.0)), bias=(0.0, 0.5))
 asked: list[Request] = []
@@ -76,6 +80,32 @@ def test_a_vector_of_another_size_is_refused_and_not_stretched() -> None:
     with pytest.raises(RowError, match="reads 3 numbers, and the model gave 2") as error:
         result_of(head_of(((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))))
     assert error.value.code is Code.REFUSED
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = save_model("llama", tmp_path_factory.mktemp("models") / "tiny-llama")
+    with Engine(EngineConfig(model=str(folder), kv_cache_bytes=1 << 20)) as engine:
+        yield engine
+
+
+def test_a_row_has_the_same_scores_alone_and_among_hundreds_and_again(engine: Engine) -> None:
+    random = np.random.default_rng(1)
+    head = head_of((random.normal(size=(2, 48)) / 10).tolist(), vectors=EmbedSpec(pool="mean", layer=2))
+    model = Model("tiny", FINGERPRINT, engine.max_model_len, engine.tokenizer, engine)
+    texts = [f"ticket {n} about {'a parcel that is late ' * (n % 7)}" for n in range(300)]
+
+    async def results_of(chosen: list[str]) -> list[dict[str, float]]:
+        kind = make_kind(spec_of(head), model, head=head)
+        results = await asyncio.gather(*(kind.run(Row(id="1"), text) for text in chosen))
+        return [result["scores"] for result, _ in results]
+
+    together = asyncio.run(results_of(texts))
+    assert len({scores["bug"] for scores in together}) > 200, "texts differ, and so do their scores"
+    for number in (0, 123, 299):
+        for _ in range(2):
+            (alone,) = asyncio.run(results_of([texts[number]]))
+            assert alone == pytest.approx(together[number], abs=1e-3)
 
 
 def _job(bench: Bench, head: Head = HEAD) -> Manifest:
