@@ -1,6 +1,5 @@
 """`bydawn fit`: a head that labels as a history does."""
 
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from producer.fitting.history import History, check_labels, read_history
 from producer.fitting.texts import Texts
 from producer.head_screen import show_head
 from producer.heads import save_head
-from producer.inputs import identity, input_rows
+from producer.inputs import input_rows
 
 HEAD = "Head"
 
@@ -83,8 +82,7 @@ def fit(
     labelled = read_history(history, input_rows(history, *taken, settings.s3), label_field)
     check_labels(history, labelled, folds)
     spec = _spec(pool, layer, model)
-    key = _key(spec, identity(history), label_field, *taken, model)
-    texts = Texts(history, labelled.rows, spec, model, key)
+    texts = Texts(history, labelled.rows, spec, model)
     asks = _Asked(folds, precision, settings if broker is not None else None)
     head = to_its_end(lambda: _learn(texts, labelled, out, asks))
     save_head(head, out)
@@ -128,8 +126,3 @@ def _spec(pool: str, layer: int | None, model: str) -> EmbedSpec:
     if layer is None:
         layer = _MEASURED_LAYERS.get(model_alias(model), -1)
     return EmbedSpec.model_validate({"pool": pool, "layer": layer})
-
-
-def _key(*parts: object) -> str:
-    """What makes two fits ask for the same vectors."""
-    return hashlib.sha256("\n".join(["fit", *map(str, parts)]).encode()).hexdigest()

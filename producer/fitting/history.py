@@ -49,6 +49,8 @@ def read_history(source: str, given: Iterable[InputRow], label_field: str) -> Hi
             left_out[_UNLABELLED] += 1
         else:
             rows.append(row)
+    if not columns:
+        raise InputError(source, "documents have no labels; give a table with a column of them")
     if label_field not in columns:
         names = ", ".join(map(repr, columns))
         raise InputError(source, f"there is no column {label_field!r} (--label-field); columns are: {names}")

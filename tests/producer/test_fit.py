@@ -38,3 +38,12 @@ def test_a_file_in_the_heads_place_is_refused(tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(SystemExit):
         main(["fit", str(tmp_path / "h.csv"), "--out", str(tmp_path / "h.csv")])
     assert "--out must be a folder" in capsys.readouterr().err
+
+
+def test_a_folder_of_documents_is_no_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("some text")
+    with pytest.raises(SystemExit):
+        main(["fit", str(tmp_path / "docs"), "--out", str(tmp_path / "head")])
+    assert "documents have no labels" in capsys.readouterr().err
+    assert not (tmp_path / "head").exists()
