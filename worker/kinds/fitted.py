@@ -18,7 +18,7 @@ class Fitted:
         self._spec = spec
         self._model = model
         self._vectors = head.card.vectors
-        # float64: what float32 rounds away of large hidden states would depend on the order of the sum.
+        # float64 as vectors are: numpy would otherwise convert the weights for every row.
         self._weight = np.frombuffer(head.weight, "<f4").reshape(len(head.card.labels), -1).astype(np.float64)
         self._bias = np.frombuffer(head.bias, "<f4").astype(np.float64)
 
