@@ -1,6 +1,7 @@
 """Logistic regression on standardised vectors, its strength and temperature by cross-validation."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ Vectors = NDArray[np.float32]
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _SEED = 0
 _MAX_ITERATIONS = 500
-_TOLERANCE = 1e-3
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def fit(vectors: Vectors, targets: Indices, folds: int) -> Regression:
         by_strength = _held_out_logits(vectors, targets, fold_of)
         strength = min(by_strength, key=lambda each: log_loss(by_strength[each], targets))
         logits = by_strength[strength]
-        affine = Path(vectors, targets).fitted(strength)
+        *_, (_, affine) = Path(vectors, targets).walked(last=strength)
         cooled = cross_fitted(logits, targets, fold_of)
         if log_loss(cooled, targets) >= log_loss(logits, targets):  # a temperature does no good here
             return Regression(affine, strength, 1.0, softmax(logits))
@@ -64,7 +65,11 @@ def fit(vectors: Vectors, targets: Indices, folds: int) -> Regression:
 
 
 class Path:
-    """Fits of growing strength on the same rows, each from where the one before ended."""
+    """Fits of growing strength on the same rows, each from where the one before ended.
+
+    The way matters, for the fits stop short of their optimum: one that starts at the last strength ends
+    surer of itself than the folds, which came all the way, and less often right (measured).
+    """
 
     def __init__(self, vectors: Vectors, targets: Indices) -> None:
         from sklearn.linear_model import LogisticRegression
@@ -75,8 +80,14 @@ class Path:
         self._targets = targets
         self._model: Any = LogisticRegression(max_iter=_MAX_ITERATIONS, tol=_TOLERANCE, warm_start=True)
 
+    def walked(self, last: float = STRENGTHS[-1]) -> Iterator[tuple[float, Affine]]:
+        """Each strength with its fit, up to the last one."""
+        for strength in STRENGTHS:
+            if strength <= last:
+                yield strength, self.fitted(strength)
+
     def fitted(self, strength: float) -> Affine:
-        """Standardising is folded into the weights."""
+        """From where the model is now; standardising is folded into the weights."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # not all of the way to the optimum is a fit, too
             self._model.set_params(C=strength).fit(self._features, self._targets)
@@ -90,9 +101,8 @@ def _held_out_logits(vectors: Vectors, targets: Indices, fold_of: Indices) -> di
     logits = {strength: np.empty((len(targets), num_labels)) for strength in STRENGTHS}
     for fold in np.unique(fold_of):
         own = fold_of == fold
-        path = Path(vectors[~own], targets[~own])
-        for strength in STRENGTHS:
-            logits[strength][own] = path.fitted(strength).logits(vectors[own])
+        for strength, affine in Path(vectors[~own], targets[~own]).walked():
+            logits[strength][own] = affine.logits(vectors[own])
     return logits
 
 

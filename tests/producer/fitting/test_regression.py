@@ -57,6 +57,18 @@ def test_held_out_rows_are_judged_by_folds_that_have_not_seen_them() -> None:
     assert held_out < 0.7
 
 
+def test_the_last_fit_goes_the_way_that_its_folds_went() -> None:
+    vectors, targets = blobs(3, 30, spread=1.0)
+    *_, (strength, affine) = regression.Path(vectors, targets).walked(last=0.1)
+    whole = dict(regression.Path(vectors, targets).walked())
+    assert strength == 0.1
+    assert (affine.weight == whole[0.1].weight).all(), (
+        "bit by bit, so that it is as sure of itself as they are"
+    )
+    fitted = regression.fit(vectors, targets, folds=5)
+    assert (fitted.affine.weight * fitted.temperature) == pytest.approx(whole[fitted.strength].weight)
+
+
 def test_the_same_rows_give_the_same_head() -> None:
     vectors, targets = blobs(3, 20, spread=1.0)
     first, again = (regression.fit(vectors, targets, folds=4) for _ in range(2))
