@@ -55,6 +55,11 @@ def source(job_id: str, row_no: int) -> str:
     return f"{sources_prefix(job_id)}{row_no:08}"
 
 
+def head(job_id: str, name: str) -> str:
+    """A file of the fitted head that a job classifies with."""
+    return f"{job_prefix(job_id)}{check_name(name)}"
+
+
 def parts_prefix(job_id: str) -> str:
     return f"{job_prefix(job_id)}parts/"
 

@@ -21,6 +21,7 @@ from jobs.submission import SubmissionRemovedError
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
 from producer.commands.evaluate import evaluate
+from producer.commands.fit import fit
 from producer.commands.work import run_app, submit_app
 from producer.commands.worker import worker
 from producer.errors import JobFailedError, UserError
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(run_app, name="run")
 app.add_typer(submit_app, name="submit")
-for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, evaluate, worker):
+for command in (*look.COMMANDS, *control.COMMANDS, *upkeep.COMMANDS, dead, evaluate, fit, worker):
     app.command()(command)
 
 

@@ -42,7 +42,10 @@ def input_rows(
 def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, ...]:
     """Labels from `--labels a,b` or from a JSON file: names, or objects with name and description."""
     if (labels is None) == (labels_file is None):
-        raise UserError("give the labels either as --labels a,b,c or as --labels-file FILE")
+        raise UserError(
+            "give the labels either as --labels a,b,c or as --labels-file FILE, or --head HEAD, "
+            "which `bydawn fit` makes"
+        )
     given = _read_json(labels_file) if labels_file else [name.strip() for name in (labels or "").split(",")]
     if isinstance(given, dict):
         given = [{"name": name, "description": text} for name, text in given.items()]

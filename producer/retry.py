@@ -6,6 +6,7 @@ from itertools import chain
 
 from jobs import layout
 from jobs.control import read_controls
+from jobs.heads import head_sha256, read_stored_head
 from jobs.manifest import DocumentRef, Manifest, Row
 from jobs.outcome import Code, Outcome, Status
 from jobs.papers import read_manifest, read_report
@@ -60,6 +61,7 @@ def _order(store: ObjectStore, manifest: Manifest) -> Order:
         max_failed_share=manifest.max_failed_share,
         shard_rows=manifest.shard_rows[0],
         retry_of=manifest.job_id,
+        head=None if head_sha256(manifest) is None else read_stored_head(store, manifest),
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -39,8 +40,20 @@ class LocalRun:
     overwrite: bool
 
 
+DeliveredT = TypeVar("DeliveredT")
+Deliver = Callable[[ObjectStore, Report], DeliveredT]
+"""What is done with an ended job while its store is still ours."""
+
+
 def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
     """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
+    return run_and_deliver(run, console, lambda store, report: export(store, report, run.out, run.overwrite))
+
+
+def run_and_deliver(
+    run: LocalRun, console: Console, deliver: Deliver[DeliveredT]
+) -> tuple[Report, DeliveredT]:
+    """Do the job, or what is left of it; returns the report and what `deliver` makes of it."""
     if run.out.exists() and not run.out.is_dir():
         raise UserError(f"--out must be a folder, and {run.out} is a file")
     is_checked = not run.state.exists()
@@ -54,7 +67,7 @@ def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
         ended = None if known is None else read_report(store, known)
         if ended is None:
             ended = _work(run, store, console, known, is_checked)
-        return ended, export(store, ended, run.out, run.overwrite)
+        return ended, deliver(store, ended)
 
 
 def _work(run: LocalRun, store: ObjectStore, console: Console, known: str | None, is_checked: bool) -> Report:

@@ -111,7 +111,7 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
     match kind:
         case "classify":
             confidence = [Text(f"{line['confidence']:.2f}")] if "confidence" in line else []
-            return [_plain(line["label"]), *confidence]
+            return [_plain(line["label"] or "\N{EM DASH}"), *confidence]
         case "summarize":
             return [_plain(line["summary"])]
         case _:

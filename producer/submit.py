@@ -9,6 +9,7 @@ from itertools import islice
 from pydantic import JsonValue
 
 from jobs import layout
+from jobs.heads import Head, store_head
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
 from jobs.outcome import Code
@@ -22,6 +23,7 @@ from jobs.stores.source import SourceRef, read_source
 from jobs.submission import Submission
 from producer.connection import Connection
 from producer.errors import UserError
+from producer.heads import check_model
 
 MakeRows = Callable[[str], Iterator[Row]]
 """From the new job's id, under which their documents go, to its rows."""
@@ -43,6 +45,8 @@ class Order:
     idempotency_key: str | None = None
     shard_rows: int | None = None
     retry_of: str | None = None
+    head: Head | None = None
+    """The one that the spec refers to."""
 
 
 def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> str:
@@ -65,6 +69,8 @@ def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> st
 def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
     """Write a job, make it known and queue it, whatever its rows come from."""
     store = connection.store
+    if order.head is not None:
+        check_model(order.head, order.model)
     if order.idempotency_key is not None and (known := find_job(store, order.idempotency_key)) is not None:
         _check_same(read_manifest(store, known), order)
         return known
@@ -146,6 +152,8 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         shards.write(batch)
     if not shards.rows:
         raise UserError(f"{order.source} has no rows; a job needs at least one")
+    if order.head is not None:
+        store_head(store, job_id, order.head)
     return Manifest(
         job_id=job_id,
         spec=order.spec,

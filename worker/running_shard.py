@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Outcome
+from worker.heads import Heads
 from worker.kinds import Kind, make_kind
 from worker.leases import Leases, Unit
 from worker.model import Model, Submits
@@ -26,6 +27,7 @@ class RunningShard:
     leases: Leases
     model: Model
     texts: RowTexts
+    heads: Heads
     _unwanted: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -33,9 +35,10 @@ class RunningShard:
         return self.manifest.job_id, str(self.shard_no)
 
     def kind_on(self, engine: Submits) -> Kind:
-        """The job's kind, asking this engine."""
+        """The job's kind, asking this engine; raises as `Heads.of` does."""
         tracked = TrackedEngine(engine, self.leases, self.unit)
-        return make_kind(self.manifest.spec, replace(self.model, engine=tracked), self.memory)
+        model = replace(self.model, engine=tracked)
+        return make_kind(self.manifest.spec, model, self.memory, self.heads.of(self.manifest))
 
     def run(self, rows: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
         """The outcomes of its rows; what is being read when they are there, or are not to be, is dropped.

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobs.spec.classify import ClassifySpec, Example, Label
+from jobs.spec.classify import ClassifySpec, Example, HeadRef, Label
 from jobs.spec.embed import EmbedSpec
 from jobs.spec.generate import GenerateSpec
 from jobs.spec.summarize import SummarizeSpec
@@ -12,4 +12,14 @@ from jobs.spec.summarize import SummarizeSpec
 Spec = Annotated[ClassifySpec | SummarizeSpec | GenerateSpec | EmbedSpec, Field(discriminator="kind")]
 Kind = Literal["classify", "summarize", "generate", "embed"]
 
-__all__ = ["ClassifySpec", "EmbedSpec", "Example", "GenerateSpec", "Kind", "Label", "Spec", "SummarizeSpec"]
+__all__ = [
+    "ClassifySpec",
+    "EmbedSpec",
+    "Example",
+    "GenerateSpec",
+    "HeadRef",
+    "Kind",
+    "Label",
+    "Spec",
+    "SummarizeSpec",
+]

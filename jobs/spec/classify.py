@@ -29,13 +29,27 @@ class Example(BaseModel):
     label: str
 
 
+class HeadRef(BaseModel):
+    """The fitted head that goes with a job, by the hash of its card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class ClassifySpec(BaseSpec):
-    """One label per row, with a probability for each; without `scores` the label alone, which is faster."""
+    """One label per row, with a probability for each; without `scores` the label alone, which is faster.
+
+    A row whose likeliest label is less probable than `abstain_below` has none. With a `head` the labels are
+    the head's, in its order, and the model is only asked for vectors.
+    """
 
     kind: Literal["classify"] = "classify"
     labels: tuple[Label, ...] = Field(max_length=1000)
     examples: tuple[Example, ...] = ()
     scores: bool = True
+    abstain_below: float | None = Field(default=None, gt=0.0, le=1.0)
+    head: HeadRef | None = None
 
     @field_validator("labels")
     @classmethod
@@ -61,4 +75,20 @@ class ClassifySpec(BaseSpec):
                 raise ValueError(
                     f"an example has the label {example.label!r}; the labels are {', '.join(sorted(known))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _abstains_by_scores(self) -> Self:
+        if self.abstain_below is not None and not self.scores:
+            raise ValueError(
+                "--label-only gives no probabilities, which --abstain-below needs: give one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _head_needs_no_examples(self) -> Self:
+        if self.head is not None and self.examples:
+            raise ValueError(
+                "a fitted head has learned its labels and reads no examples: give one of the two"
+            )
         return self

@@ -4,21 +4,21 @@ import hashlib
 import json
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
-import redis
 import typer
 
-from jobs.manifest import Priority, Report, ResultFormat
+from jobs.heads import Head
+from jobs.manifest import Priority, ResultFormat
 from jobs.settings import DEFAULT_MODEL, Settings
 from jobs.spec import Spec
 from jobs.stores import ObjectStore
 from producer import options, screen
 from producer.commands.compose import compose
 from producer.commands.kinds import KINDS
+from producer.commands.to_its_end import to_its_end
 from producer.connection import connect, settings_from
 from producer.deadline import parse_deadline
-from producer.errors import JobFailedError, UserError
+from producer.errors import JobFailedError
 from producer.inputs import identity, input_rows
 from producer.run_local import LocalRun, run_local
 from producer.served import promised_model
@@ -45,6 +45,7 @@ def run(
     shard_rows: options.ShardRows = None,
     model: options.Model = DEFAULT_MODEL,
     as_json: options.Json = False,
+    with_head: Head | None = None,
 ) -> None:
     taken = (text_field, id_field, limit, sample, sample_seed)
     kept = [result_format, max_failed_share, shard_rows, model]
@@ -59,11 +60,12 @@ def run(
             max_failed_share=max_failed_share,
             idempotency_key=key,
             shard_rows=shard_rows,
+            head=with_head,
         )
 
     rows = partial(input_rows, source, *taken, Settings().s3)
     local = LocalRun(source, make_order, rows, key, model, out, state or out / ".bydawn", overwrite)
-    report, results = _run_to_its_end(local)
+    report, results = to_its_end(lambda: run_local(local, screen.progress_console()))
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -71,18 +73,6 @@ def run(
         screen.show_first_results(spec.kind, results)
     if not report.succeeded:
         raise JobFailedError
-
-
-def _run_to_its_end(local: LocalRun) -> tuple[Report, Path]:
-    try:
-        return run_local(local, screen.progress_console())
-    except redis.RedisError as error:
-        raise UserError(
-            f"the run's own Valkey ended ({error}); give the same command again to go on"
-        ) from error
-    except KeyboardInterrupt:
-        typer.echo("\nbydawn: interrupted; the same command again goes on from here", err=True)
-        raise typer.Exit(130) from None
 
 
 def submit(
@@ -103,6 +93,7 @@ def submit(
     store: options.Store = "",
     broker: options.Broker = None,
     as_json: options.Json = False,
+    with_head: Head | None = None,
 ) -> None:
     settings = settings_from(store, broker)
     rows = input_rows(source, text_field, id_field, limit, sample, sample_seed, settings.s3)
@@ -118,6 +109,7 @@ def submit(
         max_failed_share=max_failed_share,
         idempotency_key=idempotency_key,
         shard_rows=shard_rows,
+        head=with_head,
     )
     job_id = submit_order(connection, order, rows)
     screen.warn_if_nobody_works(connection.ledger, order.model.alias)

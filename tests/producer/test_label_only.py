@@ -36,3 +36,14 @@ def test_first_results_show_a_confidence_where_there_is_one(
     shown = capsys.readouterr().out
     assert "bug" in shown
     assert ("confidence" in shown) is ("0.75" in shown) is bool(more)
+
+
+def test_first_results_show_that_a_row_has_no_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"id": "r1", "label": None, "confidence": 0.25}) + "\n")
+    screen.show_first_results("classify", results)
+    shown = capsys.readouterr().out
+    assert "None" not in shown
+    assert "0.25" in shown

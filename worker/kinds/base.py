@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol, assert_never
 
+from jobs.heads import Head
 from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Spec, SummarizeSpec
@@ -24,14 +25,18 @@ class Kind(Protocol):
         """
 
 
-def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None) -> Kind:
-    """`memory` is where what is finished of a row is kept and found again."""
+def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None, head: Head | None = None) -> Kind:
+    """`memory` is where what is finished of a row is kept and found again; `head` is the spec's, if any."""
     from worker.kinds.classify import Classify
     from worker.kinds.embed import Embed
+    from worker.kinds.fitted import Fitted
     from worker.kinds.generate import Generate
     from worker.kinds.summarize import Summarize
 
     match spec:
+        case ClassifySpec(head=ref) if ref is not None:
+            assert head is not None, "whoever runs a job with a head has read it"
+            return Fitted(spec, model, head)
         case ClassifySpec():
             return Classify(spec, model)
         case SummarizeSpec():

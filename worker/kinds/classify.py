@@ -13,6 +13,7 @@ from worker.model import Model, usage_of
 # it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
 _CONTENT_FREE = ("Hello.", "I have a question.", "Can you help me with something?", "Please do it for me.")
 _DIGITS = 6
+_CANDIDATES = 3
 
 
 class Classify:
@@ -34,15 +35,7 @@ class Classify:
     async def _run_scored(self, text: str) -> tuple[dict[str, Any], Usage]:
         scored = await self._score(text)
         logits = [mine - prior for mine, prior in zip(scored.choice_logprobs, self._prior, strict=True)]
-        scores = softmax(logits)
-        best = max(range(len(scores)), key=scores.__getitem__)
-        names = [label.name for label in self._spec.labels]
-        result = {
-            "label": names[best],
-            "confidence": round(scores[best], _DIGITS),
-            "scores": {name: round(score, _DIGITS) for name, score in zip(names, scores, strict=True)},
-        }
-        return result, usage_of(scored)
+        return labelled(self._spec, logits), usage_of(scored)
 
     async def _run_label_only(self, text: str) -> tuple[dict[str, Any], Usage]:
         request = Request(
@@ -60,6 +53,21 @@ class Classify:
 
     def _prompt(self, text: str) -> list[int]:
         return self._model.tokenizer.encode_as_text(f"{self._instructions}{_question(text)}")
+
+
+def labelled(spec: ClassifySpec, logits: list[float]) -> dict[str, Any]:
+    """The result of a row whose labels have these logits."""
+    exact = {label.name: score for label, score in zip(spec.labels, softmax(logits), strict=True)}
+    best = max(exact, key=exact.__getitem__)
+    scores = {name: round(score, _DIGITS) for name, score in exact.items()}
+    if not spec.scores:
+        return {"label": best}
+    result = {"label": best, "confidence": scores[best], "scores": scores}
+    if spec.abstain_below is not None and scores[best] < spec.abstain_below:
+        likeliest = sorted(scores, key=scores.__getitem__, reverse=True)[:_CANDIDATES]
+        candidates = [{"label": name, "score": scores[name]} for name in likeliest]
+        return result | {"label": None, "candidates": candidates}
+    return result
 
 
 def instructions(spec: ClassifySpec) -> str:

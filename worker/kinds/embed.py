@@ -18,7 +18,11 @@ class Embed:
         """Nothing is shared between rows."""
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
-        ids = self._model.tokenizer.encode_as_text(text)
-        request = Request(prompt_token_ids=ids, pool=self._spec.pool, layer=self._spec.layer)
-        pooled = await self._model.ask(request, Embedding)
+        pooled = await ask_vector(self._model, self._spec, text)
         return {"embedding": list(pooled.embedding)}, usage_of(pooled)
+
+
+async def ask_vector(model: Model, spec: EmbedSpec, text: str) -> Embedding:
+    """The vector of a text; raises as `Model.ask` does."""
+    ids = model.tokenizer.encode_as_text(text)
+    return await model.ask(Request(prompt_token_ids=ids, pool=spec.pool, layer=spec.layer), Embedding)

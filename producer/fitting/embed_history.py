@@ -1,0 +1,68 @@
+"""The vectors of a history's texts: an `embed` job on this machine, or one for the workers of a queue."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from jobs.manifest import Model, Report
+from jobs.papers import read_manifest
+from jobs.stores import ObjectStore
+from producer.connection import Connection
+from producer.errors import UserError
+from producer.fitting.texts import Texts
+from producer.fitting.vectors import Embedded, read_vectors
+from producer.progress import job_bar
+from producer.run_local import LocalRun, run_and_deliver
+from producer.screen import warn_if_nobody_works
+from producer.served import promised_model
+from producer.submit import Order, submit
+from producer.watch import wait_for_report
+
+
+def embed_here(texts: Texts, out: Path, state: Path, console: Console) -> tuple[Model, Embedded]:
+    """With services that end when it does; what is done lies in `state`."""
+    run = LocalRun(
+        source=texts.source,
+        make_order=lambda store: order_of(texts, store),
+        rows=lambda: iter(texts.rows),
+        idempotency_key=texts.key,
+        model=texts.model,
+        out=out,
+        state=state,
+        overwrite=False,
+    )
+    _, embedded = run_and_deliver(run, console, _vectors)
+    return embedded
+
+
+def embed_by_workers(texts: Texts, connection: Connection, console: Console) -> tuple[Model, Embedded]:
+    """As a job like any other; it stays in the store."""
+    job_id = submit(connection, order_of(texts, connection.store), iter(texts.rows))
+    manifest = read_manifest(connection.store, job_id)
+    warn_if_nobody_works(connection.ledger, manifest.model.alias)
+    with job_bar(console, manifest.spec.kind, manifest.num_rows) as bar:
+        report = wait_for_report(connection.store, connection.ledger, manifest, bar.show)
+    return _vectors(connection.store, report)
+
+
+def order_of(texts: Texts, store: ObjectStore) -> Order:
+    """The job that gives the vectors."""
+    return Order(
+        spec=texts.spec,
+        source=texts.source,
+        model=promised_model(store, texts.model),
+        idempotency_key=texts.key,
+    )
+
+
+def _vectors(store: ObjectStore, report: Report) -> tuple[Model, Embedded]:
+    if report.counts.cancelled or report.counts.expired:
+        raise UserError(
+            f"the vectors' job {report.job_id} was stopped on its way: `bydawn rm {report.job_id}`, then the "
+            "same command again"
+        )
+    if report.counts.ok == 0:
+        why = f": {report.failures[0].message}" if report.failures else ""
+        raise UserError(f"no text of the history could be embedded{why}")
+    manifest = read_manifest(store, report.job_id)
+    return manifest.model, read_vectors(store, manifest)

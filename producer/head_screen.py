@@ -1,0 +1,50 @@
+"""How good a head is, as a table."""
+
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from jobs.heads import HeadCard
+from producer.plain import plain
+from producer.screen import output_console
+
+_MOST_LABELS = 100
+
+
+def show_head(card: HeadCard, folder: Path) -> None:
+    """What was held out of the fit says it, a label a line, the worst first."""
+    console = output_console()
+    held_out = card.held_out
+    console.print(_labels_table(card))
+    console.print(
+        f"accuracy {held_out.accuracy:.3f} · macro F1 {held_out.macro_f1:.3f} · calibration error "
+        f"{held_out.calibration_error:.3f} · {card.folds} folds of {held_out.rows:,} texts",
+        highlight=False,
+    )
+    for precision, share in held_out.coverage.items():
+        console.print(f"  of {share:.0%} of them {float(precision):.0%} are right", highlight=False)
+    if card.abstain_below is not None:
+        console.print(
+            f"below a confidence of {card.abstain_below:.3f} rows get no label, for a precision of "
+            f"{card.precision:g}",
+            highlight=False,
+        )
+    if card.left_out:
+        told = ", ".join(f"{rows:,} {reason}" for reason, rows in card.left_out.items())
+        console.print(Text(plain(f"left out of the history: {told}")), soft_wrap=True)
+    console.print(
+        Text(f"head in {folder}: bydawn run classify INPUT --head {folder} --out RESULTS"), soft_wrap=True
+    )
+
+
+def _labels_table(card: HeadCard) -> Table:
+    table = Table(title="held-out rows", title_justify="left")
+    table.add_column("label", overflow="fold", style="green")
+    for name in ("precision", "recall", "F1", "rows"):
+        table.add_column(name, justify="right")
+    worst_first = sorted(card.held_out.labels, key=lambda each: each.f1)
+    for each in worst_first[:_MOST_LABELS]:
+        figures = (f"{each.precision:.2f}", f"{each.recall:.2f}", f"{each.f1:.2f}", f"{each.support:,}")
+        table.add_row(Text(plain(each.label)), *figures)
+    return table

@@ -1,0 +1,53 @@
+"""A head's folder, as `bydawn fit` writes it and `--head` names it."""
+
+from pathlib import Path
+
+from jobs.heads import CARD_FILE, WEIGHTS_FILE, Head, HeadError, decode_head
+from jobs.heads.files import MAX_CARD_BYTES, MAX_WEIGHTS_BYTES
+from jobs.manifest import Model
+from producer.errors import UserError
+
+
+def read_head(folder: Path) -> Head:
+    """The head in a folder; raises UserError where there is none that can be used."""
+    try:
+        return decode_head(
+            _bytes(folder / CARD_FILE, MAX_CARD_BYTES), _bytes(folder / WEIGHTS_FILE, MAX_WEIGHTS_BYTES)
+        )
+    except HeadError as error:
+        raise UserError(f"the head {folder} can't be used: {error}") from error
+
+
+def save_head(head: Head, folder: Path) -> None:
+    """Write a head, in place of the one that may be there; the card last, for it names the weights."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, body in ((WEIGHTS_FILE, head.weights_bytes), (CARD_FILE, head.card_bytes)):
+            draft = folder / f".{name}.part"
+            draft.write_bytes(body)
+            draft.replace(folder / name)
+    except OSError as error:
+        raise UserError(f"the head can't be saved in {folder}: {error.strerror}") from error
+
+
+def check_model(head: Head, model: Model) -> None:
+    """Raises UserError for a head of other weights: its numbers would mean nothing."""
+    own = head.card.model
+    if own.fingerprint != model.fingerprint:
+        raise UserError(
+            f"the head was fitted on {own.alias} ({own.fingerprint}), and workers serve {model.alias} as "
+            f"{model.fingerprint}: name its model with --model, or fit a head on this one with `bydawn fit`"
+        )
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    """A little more than allowed is enough to be refused."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not a file; a head is a folder with {CARD_FILE} and {WEIGHTS_FILE}")
+        with path.open("rb") as stream:
+            return stream.read(most + 1)
+    except OSError as error:
+        raise UserError(
+            f"there is no head in {path.parent}: {path.name}: {error.strerror}; `bydawn fit` makes one"
+        ) from error

@@ -1,0 +1,123 @@
+"""Vectors of a history by the workers of a queue."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from engine import Request, RequestTooLong
+from jobs.readers import InputRow
+from jobs.spec import EmbedSpec
+from producer.connection import Connection
+from producer.control import cancel
+from producer.errors import UserError
+from producer.fitting.embed_history import embed_by_workers, order_of
+from producer.fitting.texts import Texts
+from producer.submit import submit
+from tests.producer.served import serve
+from tests.worker.fakes import Bench, embedding
+from tests.worker.hand_worker import HandWorker
+from worker.engine_messages import Result
+
+CONSOLE = Console(quiet=True)
+
+
+def answer(prompt: str, _request: Request) -> "Result | Exception":
+    return embedding(float(len(prompt)), 0.5) if len(prompt) < 5 else RequestTooLong("too long")
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    serve(bench.store)
+    return bench
+
+
+@pytest.fixture
+def worker(bench: Bench) -> HandWorker:
+    return HandWorker(bench.store, bench.ledger, answer)
+
+
+@pytest.fixture
+def connection(bench: Bench, worker: HandWorker) -> Connection:
+    return Connection(bench.store, bench.ledger, worker.dispatcher)
+
+
+@contextmanager
+def working(worker: HandWorker) -> Iterator[None]:
+    """It goes on in a thread of its own until the block ends."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.01):
+            worker.run_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def texts(*given: str, spec: EmbedSpec | None = None) -> Texts:
+    rows = [InputRow(id=f"r{n}", where=f"h.csv:{n}", text=text) for n, text in enumerate(given)]
+    return Texts("h.csv", rows, spec or EmbedSpec(pool="mean", layer=1), "tiny")
+
+
+def test_each_text_has_its_vector_in_order_and_what_has_none_says_why(
+    connection: Connection, worker: HandWorker
+) -> None:
+    with working(worker):
+        model, embedded = embed_by_workers(texts("a", "bbb", "much too long", "cc"), connection, CONSOLE)
+    assert model.alias == "tiny"
+    assert embedded.ids == ["r0", "r1", "r3"]
+    assert embedded.vectors.tolist() == [[1, 0.5], [3, 0.5], [2, 0.5]]
+    assert embedded.vectors.dtype == np.float32
+    assert embedded.failed == {"r2": "too_long"}
+
+
+def test_a_second_fit_of_the_same_texts_has_the_vectors_already(
+    connection: Connection, worker: HandWorker
+) -> None:
+    with working(worker):
+        embed_by_workers(texts("a", "b"), connection, CONSOLE)
+        asked = len(worker.engine.prompts)
+        embed_by_workers(texts("a", "b"), connection, CONSOLE)
+        assert len(worker.engine.prompts) == asked
+        embed_by_workers(texts("a", "c"), connection, CONSOLE)
+        assert len(worker.engine.prompts) > asked
+
+
+def test_texts_none_of_which_has_a_vector_are_refused_with_the_reason(
+    connection: Connection, worker: HandWorker
+) -> None:
+    none = r"no text of the history could be embedded.*too long"
+    with working(worker), pytest.raises(UserError, match=none):
+        embed_by_workers(texts("much too long", "and this one"), connection, CONSOLE)
+
+
+def test_a_job_that_was_cancelled_gives_no_head_of_half_a_history(
+    connection: Connection, worker: HandWorker
+) -> None:
+    asked = texts("a", "b")
+    job_id = submit(connection, order_of(asked, connection.store), iter(asked.rows))
+    cancel(connection, job_id)
+    with working(worker), pytest.raises(UserError, match=f"{job_id} was stopped.*bydawn rm {job_id}"):
+        embed_by_workers(asked, connection, CONSOLE)
+
+
+def test_other_texts_layers_and_models_are_other_vectors() -> None:
+    keys = {
+        texts("a").key,
+        texts("b").key,
+        texts("a", "b").key,
+        texts("a", spec=EmbedSpec(layer=2)).key,
+        Texts("h.csv", texts("a").rows, EmbedSpec(pool="mean", layer=1), "big").key,
+    }
+    assert len(keys) == 5
+    assert texts("a").key == texts("a").key

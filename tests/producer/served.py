@@ -1,0 +1,14 @@
+"""Models that workers have served on a store."""
+
+from jobs import layout
+from jobs.manifest import ServedModel
+from jobs.stores import ObjectStore
+from tests.worker.fakes import FINGERPRINT
+
+
+def serve(store: ObjectStore, alias: str = "tiny") -> None:
+    """Say that workers serve it."""
+    served = ServedModel(
+        alias=alias, fingerprint=FINGERPRINT, name=alias, max_model_len_tokens=100, kinds=("classify",)
+    )
+    store.put(layout.model(alias), served.model_dump_json().encode())
