@@ -9,13 +9,14 @@ from itertools import islice
 from pydantic import JsonValue
 
 from jobs import layout
+from jobs.calibration import SAMPLE_ROWS, SAMPLE_SEED, needs_sample, write_sample
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
 from jobs.outcome import Code
 from jobs.papers import NoSuchJobError, read_manifest
-from jobs.readers import InputError, InputRow
+from jobs.readers import InputError, InputRow, Reservoir
 from jobs.shards import encode_shard
-from jobs.spec import Kind, Spec
+from jobs.spec import ClassifySpec, Kind, Spec
 from jobs.stores import ObjectStore
 from jobs.stores.allowed import REMEDY, is_allowed
 from jobs.stores.source import SourceRef, read_source
@@ -141,10 +142,18 @@ class _Shards:
 
 def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row]) -> Manifest:
     shards = _Shards(store, job_id)
+    texts = Reservoir[str](SAMPLE_ROWS, SAMPLE_SEED)
+    rows = _offering(rows, texts)
     while batch := list(islice(rows, order.shard_rows or SHARD_ROWS[order.spec.kind])):
         shards.write(batch)
     if not shards.rows:
         raise UserError(f"{order.source} has no rows; a job needs at least one")
+    if (
+        isinstance(order.spec, ClassifySpec)
+        and needs_sample(order.spec.calibration)
+        and order.retry_of is None
+    ):
+        write_sample(store, job_id, texts.drawn)
     return Manifest(
         job_id=job_id,
         spec=order.spec,
@@ -160,6 +169,13 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         retry_of=order.retry_of,
         idempotency_digest=None if order.idempotency_key is None else _digest(order.idempotency_key),
     )
+
+
+def _offering(rows: Iterator[Row], texts: Reservoir[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.text is not None and row.text.strip():
+            texts.offer(row.text)
+        yield row
 
 
 def _readable_by_workers(row: InputRow, allowed: tuple[str, ...]) -> InputRow:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Outcome
+from worker.job_prior import JobPriors
 from worker.kinds import Kind, make_kind
 from worker.leases import Leases, Unit
 from worker.model import Model, Submits
@@ -22,6 +23,7 @@ class RunningShard:
     leases: Leases
     model: Model
     texts: RowTexts
+    priors: JobPriors
 
     @property
     def unit(self) -> Unit:
@@ -29,8 +31,11 @@ class RunningShard:
 
     def kind_on(self, engine: Submits) -> Kind:
         """The job's kind, asking this engine."""
+        spec = self.manifest.spec
         tracked = TrackedEngine(engine, self.leases, self.unit)
-        return make_kind(self.manifest.spec, replace(self.model, engine=tracked), self.memory)
+        return make_kind(
+            spec, replace(self.model, engine=tracked), self.memory, self.priors.of(self.manifest.job_id)
+        )
 
     def read_text(self, row: Row) -> str:
         self.leases.progressed(*self.unit)

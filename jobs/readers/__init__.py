@@ -2,7 +2,7 @@
 
 from jobs.readers.reading import read_rows
 from jobs.readers.row import InputError, InputRow
-from jobs.readers.sampling import limit, sample
+from jobs.readers.sampling import Reservoir, limit, sample
 from jobs.readers.unique import UniqueIds
 
-__all__ = ["InputError", "InputRow", "UniqueIds", "limit", "read_rows", "sample"]
+__all__ = ["InputError", "InputRow", "Reservoir", "UniqueIds", "limit", "read_rows", "sample"]

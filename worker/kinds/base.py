@@ -5,6 +5,7 @@ from typing import Any, Protocol, assert_never
 from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Spec, SummarizeSpec
+from worker.job_prior import JobPrior
 from worker.model import Model
 from worker.shard_memory import ShardMemory
 
@@ -24,8 +25,10 @@ class Kind(Protocol):
         """
 
 
-def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None) -> Kind:
-    """`memory` is where what is finished of a row is kept and found again."""
+def make_kind(
+    spec: Spec, model: Model, memory: ShardMemory | None = None, job_prior: JobPrior | None = None
+) -> Kind:
+    """`memory` is where what is finished of a row is kept and found again, `job_prior` the job's."""
     from worker.kinds.classify import Classify
     from worker.kinds.embed import Embed
     from worker.kinds.generate import Generate
@@ -33,7 +36,7 @@ def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None) -> Ki
 
     match spec:
         case ClassifySpec():
-            return Classify(spec, model)
+            return Classify(spec, model, job_prior)
         case SummarizeSpec():
             return Summarize(spec, model, memory or ShardMemory())
         case GenerateSpec():
