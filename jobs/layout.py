@@ -46,6 +46,15 @@ def shard(job_id: str, shard_no: int) -> str:
     return f"{job_prefix(job_id)}shards/{shard_no:08}.jsonl"
 
 
+def calibration_sample(job_id: str) -> str:
+    """Texts of the job's rows, from which a classification's prior is learned."""
+    return f"{job_prefix(job_id)}calibration/sample.jsonl"
+
+
+def calibration_prior(job_id: str) -> str:
+    return f"{job_prefix(job_id)}calibration/prior.json"
+
+
 def sources_prefix(job_id: str) -> str:
     return f"{job_prefix(job_id)}sources/"
 

@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from jobs.documents import SUFFIXES
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
-from jobs.spec import Example, Label
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from producer.errors import UserError
 
@@ -39,24 +36,6 @@ def input_rows(
             yield from sample(unique.checked(given), sampled, sample_seed or 0)[:first]
 
 
-def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, ...]:
-    """Labels from `--labels a,b` or from a JSON file: names, or objects with name and description."""
-    if (labels is None) == (labels_file is None):
-        raise UserError(
-            "give the labels either as --labels a,b,c or as --labels-file FILE, or --head HEAD, "
-            "which `bydawn fit` makes"
-        )
-    given = _read_json(labels_file) if labels_file else [name.strip() for name in (labels or "").split(",")]
-    if isinstance(given, dict):
-        given = [{"name": name, "description": text} for name, text in given.items()]
-    if not isinstance(given, list):
-        raise UserError(f"{labels_file} must hold a list of labels or an object of name: description")
-    try:
-        return tuple(Label(name=item) if isinstance(item, str) else Label(**item) for item in given if item)
-    except (TypeError, ValidationError) as error:
-        raise UserError(f"{labels_file or '--labels'} holds a label that can't be used: {error}") from error
-
-
 def parse_choices(choices: str | None) -> tuple[str, ...] | None:
     """Texts from `--choices a,b`."""
     if choices is None:
@@ -67,21 +46,6 @@ def parse_choices(choices: str | None) -> tuple[str, ...] | None:
 def parse_schema(file: Path | None) -> str | None:
     """The JSON schema in a file, as a text."""
     return None if file is None else json.dumps(_read_json(file))
-
-
-def parse_examples(file: Path | None, text_field: str | None, label_field: str) -> tuple[Example, ...]:
-    """Labelled rows of a table, for the shared part of the prompt."""
-    if file is None:
-        return ()
-    rows = read_rows(str(file), text_field=text_field, id_field=None)
-    return tuple(_example(row, label_field) for row in rows)
-
-
-def _example(row: InputRow, label_field: str) -> Example:
-    label = row.columns.get(label_field)
-    if not row.text or not isinstance(label, str):
-        raise UserError(f"{row.where}: an example needs a text and a column {label_field!r} (--label-field)")
-    return Example(text=row.text, label=label)
 
 
 def _read_json(path: Path) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from jobs import layout
+from jobs.calibration import hand_on
 from jobs.control import read_controls
 from jobs.heads import head_sha256, read_stored_head
 from jobs.manifest import DocumentRef, Manifest, Row
@@ -43,11 +44,14 @@ def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) ->
         asked = f" that ended as {', '.join(sorted(reasons))}" if reasons else " that isn't ok"
         raise UserError(f"{job_id} has no row{asked}: there is nothing to retry")
 
+    order = _order(store, manifest)
+
     def copied(new_id: str) -> Iterator[Row]:
+        hand_on(store, manifest.job_id, new_id, same_model=order.model == manifest.model)
         for row_no, row in enumerate(chain([first], rows)):
             yield _with_own_document(store, new_id, row_no, row)
 
-    return read_manifest(store, make_job(connection, _order(store, manifest), copied))
+    return read_manifest(store, make_job(connection, order, copied))
 
 
 def _order(store: ObjectStore, manifest: Manifest) -> Order:

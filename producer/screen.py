@@ -95,7 +95,7 @@ def _results_table(kind: Kind, first: Sequence[dict[str, Any]]) -> Table:
     table.add_column("id", overflow="fold", max_width=32)
     match kind:
         case "classify":
-            table.add_column("label", style="green")
+            table.add_column("labels" if "labels" in first[0] else "label", style="green")
             if "confidence" in first[0]:
                 table.add_column("confidence", justify="right")
         case "summarize":
@@ -111,11 +111,19 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
     match kind:
         case "classify":
             confidence = [Text(f"{line['confidence']:.2f}")] if "confidence" in line else []
-            return [_plain(line["label"] or "\N{EM DASH}"), *confidence]
+            return [_plain(_labels(line)), *confidence]
         case "summarize":
             return [_plain(line["summary"])]
         case _:
             return [_plain(line["text"])]
+
+
+def _labels(line: dict[str, Any]) -> str:
+    if "labels" in line:
+        return ", ".join(line["labels"]) or "none"
+    if line["label"] is None:
+        return f"none (perhaps {', '.join(each['label'] for each in line['candidates'])})"
+    return str(line["label"])
 
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:

@@ -9,12 +9,13 @@ from itertools import islice
 from pydantic import JsonValue
 
 from jobs import layout
+from jobs.calibration import SAMPLE_ROWS, SAMPLE_SEED, needs_sample, write_sample
 from jobs.heads import Head, store_head
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
 from jobs.outcome import Code
 from jobs.papers import NoSuchJobError, read_manifest
-from jobs.readers import InputError, InputRow
+from jobs.readers import InputError, InputRow, Reservoir
 from jobs.shards import encode_shard
 from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
@@ -148,12 +149,16 @@ class _Shards:
 
 def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row]) -> Manifest:
     shards = _Shards(store, job_id)
+    texts = Reservoir[str](SAMPLE_ROWS, SAMPLE_SEED)
+    rows = _offering(rows, texts)
     while batch := list(islice(rows, order.shard_rows or SHARD_ROWS[order.spec.kind])):
         shards.write(batch)
     if not shards.rows:
         raise UserError(f"{order.source} has no rows; a job needs at least one")
     if order.head is not None:
         store_head(store, job_id, order.head)
+    if needs_sample(order.spec) and order.retry_of is None:
+        write_sample(store, job_id, texts.drawn)
     return Manifest(
         job_id=job_id,
         spec=order.spec,
@@ -169,6 +174,13 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         retry_of=order.retry_of,
         idempotency_digest=None if order.idempotency_key is None else _digest(order.idempotency_key),
     )
+
+
+def _offering(rows: Iterator[Row], texts: Reservoir[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.text is not None and row.text.strip():
+            texts.offer(row.text)
+        yield row
 
 
 def _readable_by_workers(row: InputRow, allowed: tuple[str, ...]) -> InputRow:

@@ -32,6 +32,7 @@ _END_FIELDS = ("status", "error")
 _ID = "id"
 _ARROW_TYPES = {
     "confidence": pa.float64(),
+    "labels": pa.list_(pa.string()),
     "sections": pa.int64(),
     "embedding": pa.list_(pa.float32()),
 }
@@ -123,9 +124,19 @@ class _Table:
 
 
 def _result_fields(spec: Spec) -> tuple[str, ...]:
-    if isinstance(spec, ClassifySpec) and not spec.scores:
-        return ("label",)
+    if isinstance(spec, ClassifySpec):
+        return _classify_fields(spec)
     return _RESULT_FIELDS[spec.kind]
+
+
+def _classify_fields(spec: ClassifySpec) -> tuple[str, ...]:
+    if spec.multi:
+        return ("labels", "scores")
+    if not spec.scores:
+        return ("label",)
+    path = ("path",) if spec.has_levels else ()
+    candidates = () if spec.abstain_below is None else ("candidates",)
+    return (*_RESULT_FIELDS[spec.kind], *path, *candidates)
 
 
 def _free_name(name: str, taken: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from worker.checkpoints import Checkpoints
 from worker.drain import Drain, DrainOver
 from worker.halted import GivenBack, halted_outcome
 from worker.heads import Heads
+from worker.job_prior import JobPriors
 from worker.leases import Leases
 from worker.model import Model
 from worker.quarantine import Quarantine
@@ -57,6 +58,7 @@ class ShardRunner:
         self._drain = drain
         self._texts = texts
         self._heads = Heads(store)
+        self._priors = JobPriors(store)
 
     def run(self, job_id: str, shard_no: int) -> None:
         """Bring the shard to its end, or leave it to the reconciler. Never raises for a shard's sake."""
@@ -107,7 +109,9 @@ class ShardRunner:
     def _run_rows(
         self, manifest: Manifest, shard_no: int, rows: list[Row], memory: ShardMemory, watch: ShardWatch
     ) -> list[Outcome]:
-        shard = RunningShard(manifest, shard_no, memory, self._leases, self._model, self._texts, self._heads)
+        shard = RunningShard(
+            manifest, shard_no, memory, self._leases, self._model, self._texts, self._heads, self._priors
+        )
         look = self._until_drained(watch.look, Counts.of(memory.outcomes.values()))
         if self._ledger.is_suspect(manifest.job_id, shard_no):
             return self._quarantine.run(shard, rows, look)

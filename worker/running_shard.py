@@ -9,6 +9,7 @@ from typing import Any
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Outcome
 from worker.heads import Heads
+from worker.job_prior import JobPriors
 from worker.kinds import Kind, make_kind
 from worker.leases import Leases, Unit
 from worker.model import Model, Submits
@@ -28,6 +29,7 @@ class RunningShard:
     model: Model
     texts: RowTexts
     heads: Heads
+    priors: JobPriors
     _unwanted: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -36,9 +38,10 @@ class RunningShard:
 
     def kind_on(self, engine: Submits) -> Kind:
         """The job's kind, asking this engine; raises as `Heads.of` does."""
-        tracked = TrackedEngine(engine, self.leases, self.unit)
-        model = replace(self.model, engine=tracked)
-        return make_kind(self.manifest.spec, model, self.memory, self.heads.of(self.manifest))
+        manifest = self.manifest
+        model = replace(self.model, engine=TrackedEngine(engine, self.leases, self.unit))
+        job_prior, head = self.priors.of(manifest.job_id), self.heads.of(manifest)
+        return make_kind(manifest.spec, model, self.memory, job_prior, head)
 
     def run(self, rows: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
         """The outcomes of its rows; what is being read when they are there, or are not to be, is dropped.

@@ -3,7 +3,7 @@
 from jobs.readers.fields import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, check_field
 from jobs.readers.reading import open_table, read_rows
 from jobs.readers.row import InputError, InputRow
-from jobs.readers.sampling import limit, sample
+from jobs.readers.sampling import Reservoir, limit, sample
 from jobs.readers.table import Record, Table, record_id
 from jobs.readers.undecodable import with_marks
 from jobs.readers.unique import UniqueIds
@@ -14,6 +14,7 @@ __all__ = [
     "InputError",
     "InputRow",
     "Record",
+    "Reservoir",
     "Table",
     "UniqueIds",
     "check_field",

@@ -6,6 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from jobs.spec.base import BaseSpec
 
+DEFAULT_THRESHOLD = 0.5
+LEVELS = "/"
+"""Between the levels of a label: `billing/refund` is a `refund` below `billing`."""
+
+Calibration = Literal["learned", "content-free", "in-domain", "none"]
+"""What a label is thought to get whatever a text says: learned from a sample of the job's own rows, from
+texts without content, from random words of the rows; or nothing."""
+
 
 class Label(BaseModel):
     """A label of a classification: `name` is returned as given, the model reads its `_` as spaces."""
@@ -18,6 +26,11 @@ class Label(BaseModel):
     @property
     def words(self) -> str:
         return " ".join(self.name.replace("_", " ").split())
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The label's levels, from the topmost on."""
+        return tuple(self.name.split(LEVELS))
 
 
 class Example(BaseModel):
@@ -40,16 +53,26 @@ class HeadRef(BaseModel):
 class ClassifySpec(BaseSpec):
     """One label per row, with a probability for each; without `scores` the label alone, which is faster.
 
-    A row whose likeliest label is less probable than `abstain_below` has none. With a `head` the labels are
-    the head's, in its order, and the model is only asked for vectors.
+    With `multi` a row has all labels whose own probability is at least `threshold`, None being
+    DEFAULT_THRESHOLD. A row whose likeliest label is less probable than `abstain_below` has none.
+    `examples_tokens` is what the examples may take of every prompt; with None the worker decides. With a
+    `head` the labels are the head's, in its order, and the model is only asked for vectors.
     """
 
     kind: Literal["classify"] = "classify"
     labels: tuple[Label, ...] = Field(max_length=1000)
     examples: tuple[Example, ...] = ()
+    examples_tokens: int | None = Field(default=None, ge=16)
+    calibration: Calibration = "learned"
     scores: bool = True
+    multi: bool = False
+    threshold: float | None = Field(default=None, gt=0.0, lt=1.0)
     abstain_below: float | None = Field(default=None, gt=0.0, le=1.0)
     head: HeadRef | None = None
+
+    @property
+    def has_levels(self) -> bool:
+        return any(len(label.path) > 1 for label in self.labels)
 
     @field_validator("labels")
     @classmethod
@@ -59,8 +82,8 @@ class ClassifySpec(BaseSpec):
             raise ValueError(f"a classification needs at least 2 labels, given is {given}")
         seen: dict[str, str] = {}
         for label in labels:
-            if not label.words:
-                raise ValueError(f"the label {label.name!r} has no words in it")
+            if not all(level.replace("_", " ").strip() for level in label.path):
+                raise ValueError(f"the label {label.name!r} has no words in it, or in a level between its /")
             if label.words.casefold() in seen:
                 twin = seen[label.words.casefold()]
                 raise ValueError(f"the labels {twin!r} and {label.name!r} read alike; each must differ")
@@ -78,17 +101,24 @@ class ClassifySpec(BaseSpec):
         return self
 
     @model_validator(mode="after")
-    def _abstains_by_scores(self) -> Self:
-        if self.abstain_below is not None and not self.scores:
+    def _fits_together(self) -> Self:
+        if not self.scores and (self.multi or self.abstain_below is not None):
+            one = "multi" if self.multi else "abstain-below"
+            raise ValueError(f"--label-only gives no probabilities, which --{one} needs: give one of the two")
+        if self.multi and self.abstain_below is not None:
             raise ValueError(
-                "--label-only gives no probabilities, which --abstain-below needs: give one of the two"
+                "--multi gives no label where none reaches --threshold: leave --abstain-below out"
             )
+        if self.threshold is not None and not self.multi:
+            raise ValueError("--threshold belongs to --multi: give both, or neither")
         return self
 
     @model_validator(mode="after")
-    def _head_needs_no_examples(self) -> Self:
+    def _head_needs_no_prompt(self) -> Self:
         if self.head is not None and self.examples:
             raise ValueError(
                 "a fitted head has learned its labels and reads no examples: give one of the two"
             )
+        if self.head is not None and self.multi:
+            raise ValueError("a fitted head gives one label a row: leave --multi out")
         return self

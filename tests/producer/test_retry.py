@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs import layout
+from jobs.calibration import Prior, freeze_prior, read_prior, read_sample, write_sample
 from jobs.control import PriorityOrder, give_order
 from jobs.manifest import DocumentRef, Manifest, Priority, ResultFormat, Row, ServedModel
 from jobs.outcome import Code, Outcome, Status, Usage
@@ -14,7 +15,7 @@ from jobs.papers import read_manifest
 from jobs.readers import InputRow
 from jobs.remove import remove
 from jobs.shards import decode_shard, encode_part
-from jobs.spec import GenerateSpec
+from jobs.spec import ClassifySpec, GenerateSpec, Label
 from jobs.stores.source import list_source
 from producer.connection import Connection
 from producer.errors import UserError
@@ -173,3 +174,16 @@ def test_a_shard_that_cannot_be_read_costs_only_its_own_rows(
     bench.store.put(layout.shard(old.job_id, 0), b"junk")
     assert [row.id for row in _rows(bench, retry(connection, old.job_id))] == ["r2"]
     assert "2 rows are left out" in caplog.text
+
+
+@pytest.mark.parametrize(("fingerprint", "kept"), [(FINGERPRINT, True), ("0" * 16, False)])
+def test_a_retry_is_judged_by_its_jobs_own_prior_while_the_model_is_the_same(
+    bench: Bench, connection: Connection, fingerprint: str, kept: bool
+) -> None:
+    labels = (Label(name="a"), Label(name="b"))
+    old = _ended(bench, "ok", "poison", spec=ClassifySpec(labels=labels), fingerprint=fingerprint)
+    write_sample(bench.store, old.job_id, ["one", "two"])
+    prior = freeze_prior(bench.store, old.job_id, Prior.nothing(2))
+    new = retry(connection, old.job_id)
+    assert read_sample(bench.store, new.job_id) == ("one", "two")
+    assert read_prior(bench.store, new.job_id) == (prior if kept else None)

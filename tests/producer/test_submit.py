@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from jobs import layout
+from jobs.calibration import SAMPLE_ROWS, read_sample
 from jobs.manifest import Model, ResultFormat
 from jobs.outcome import Code
 from jobs.papers import read_manifest
 from jobs.readers import InputError, InputRow
 from jobs.shards import decode_shard
-from jobs.spec import GenerateSpec
+from jobs.spec import ClassifySpec, GenerateSpec, Label
+from jobs.spec.classify import Calibration
 from producer.connection import Connection
 from producer.errors import UserError
 from producer.submit import Order, submit
@@ -115,3 +117,22 @@ def test_columns_are_kept_only_where_the_results_are_joined_to_them(
         job_id = submit(connection, _order(result_format=result_format), _rows(1, columns={"a": "b"}))
         (row,) = decode_shard(bench.store.get(layout.shard(job_id, 0)) or b"", job_id, 0)
         assert row.columns == kept
+
+
+@pytest.mark.parametrize(
+    ("calibration", "num_texts"), [("learned", SAMPLE_ROWS), ("in-domain", SAMPLE_ROWS), ("content-free", 0)]
+)
+def test_a_classification_keeps_a_sample_of_its_texts_where_it_learns_from_them(
+    bench: Bench, connection: Connection, calibration: Calibration, num_texts: int
+) -> None:
+    spec = ClassifySpec(labels=(Label(name="a"), Label(name="b")), calibration=calibration)
+    rows = (InputRow(id=f"r{n}", where="in", text="" if n % 2 else f"t{n}") for n in range(600))
+    texts = read_sample(bench.store, submit(connection, _order(spec=spec), rows))
+    assert len(texts) == num_texts
+    assert all(texts)
+    assert texts[-1:] != ("t254",), "from the whole input, not from its beginning"
+
+
+def test_other_kinds_keep_no_sample(bench: Bench, connection: Connection) -> None:
+    job_id = submit(connection, _order(), _rows(3))
+    assert not bench.store.exists(layout.calibration_sample(job_id))

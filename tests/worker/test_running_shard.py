@@ -8,6 +8,7 @@ import pytest
 from jobs.outcome import Code, Outcome
 from tests.worker.fakes import Bench, completion, fake_model, make_job, row_texts, rows
 from worker.heads import Heads
+from worker.job_prior import JobPriors
 from worker.leases import Leases
 from worker.running_shard import RunningShard
 from worker.shard_memory import ShardMemory
@@ -35,7 +36,14 @@ class Held:
         self._manifest = make_job(bench.store, [[ROW]])
         model, self.engine = fake_model(lambda *_: None)
         self.shard = RunningShard(
-            self._manifest, 0, ShardMemory(), self._leases, model, row_texts(bench.store), Heads(bench.store)
+            self._manifest,
+            0,
+            ShardMemory(),
+            self._leases,
+            model,
+            row_texts(bench.store),
+            Heads(bench.store),
+            JobPriors(bench.store),
         )
         assert self._leases.take(*self.shard.unit)
         self.be_silent()

@@ -39,7 +39,7 @@ class MortalEngine:
         self.prompts.append(prompt)
         future: Future[Result] = Future()
         self._running.append(future)
-        if "poison" in prompt:
+        if "poison" in prompt.lower():
             self._die()
         elif "slow" not in prompt and ("once" not in prompt or self.num_deaths):
             future.set_result(completion(f"re: {prompt}"))

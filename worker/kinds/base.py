@@ -6,6 +6,7 @@ from jobs.heads import Head
 from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Spec, SummarizeSpec
+from worker.job_prior import JobPrior
 from worker.model import Model
 from worker.shard_memory import ShardMemory
 
@@ -25,8 +26,14 @@ class Kind(Protocol):
         """
 
 
-def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None, head: Head | None = None) -> Kind:
-    """`memory` is where what is finished of a row is kept and found again; `head` is the spec's, if any."""
+def make_kind(
+    spec: Spec,
+    model: Model,
+    memory: ShardMemory | None = None,
+    job_prior: JobPrior | None = None,
+    head: Head | None = None,
+) -> Kind:
+    """`memory` is where what is finished of a row is kept; `job_prior` and `head` are the job's, if any."""
     from worker.kinds.classify import Classify
     from worker.kinds.embed import Embed
     from worker.kinds.fitted import Fitted
@@ -38,7 +45,7 @@ def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None, head:
             assert head is not None, "whoever runs a job with a head has read it"
             return Fitted(spec, model, head)
         case ClassifySpec():
-            return Classify(spec, model)
+            return Classify(spec, model, job_prior)
         case SummarizeSpec():
             return Summarize(spec, model, memory or ShardMemory())
         case GenerateSpec():

@@ -1,95 +1,70 @@
-"""Classify: each label's log-probability after the text, less what the label gets after no text at all."""
+"""Classify: each label's log-probability after the text, less what the label gets whatever a text says."""
 
-import math
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from engine import BestChoice, ChoiceScores, Request
+from jobs.calibration import Prior
 from jobs.manifest import Row
 from jobs.outcome import Usage
-from jobs.spec import ClassifySpec, Label
+from jobs.spec import ClassifySpec
+from worker.job_prior import JobPrior
+from worker.kinds.label_prior import learn_prior
+from worker.kinds.label_prompt import LabelPrompt
+from worker.kinds.label_result import one_label, several_labels
+from worker.kinds.probabilities import each_alone, softmax
 from worker.model import Model, usage_of
-
-# A model favours some labels whatever it reads. What it says of texts without content is that favour, and
-# it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
-_CONTENT_FREE = ("Hello.", "I have a question.", "Can you help me with something?", "Please do it for me.")
-_DIGITS = 6
-_CANDIDATES = 3
 
 
 class Classify:
-    def __init__(self, spec: ClassifySpec, model: Model) -> None:
+    """`job_prior` is where the job's prior is found and frozen; without one it is learned from no rows."""
+
+    def __init__(self, spec: ClassifySpec, model: Model, job_prior: JobPrior | None = None) -> None:
         self._spec = spec
         self._model = model
-        self._instructions = instructions(spec)
-        self._choices = tuple(f" {label.words}" for label in spec.labels)
-        self._prior = [0.0] * len(spec.labels)
+        self._job_prior = job_prior
+        self._answers = {} if job_prior is None else job_prior.answers
+        self._prior = Prior.nothing(len(spec.labels))
 
     async def prepare(self) -> None:
-        """Learn the prior: the mean log-probability of each label after texts without content."""
-        blank = [(await self._score(text)).choice_logprobs for text in _CONTENT_FREE]
-        self._prior = [math.fsum(column) / len(blank) for column in zip(*blank, strict=True)]
+        """Get the job's prior, or learn it."""
+        job_prior = self._job_prior
+        self._prior = await (self._learn(()) if job_prior is None else job_prior.get(self._learn))
+
+    @cached_property
+    def _prompt(self) -> LabelPrompt:
+        return LabelPrompt(self._spec, self._model.tokenizer, self._model.max_model_len)
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
         return await (self._run_scored(text) if self._spec.scores else self._run_label_only(text))
 
+    async def _learn(self, texts: Sequence[str]) -> Prior:
+        return await learn_prior(self._spec, texts, self._ask_and_remember)
+
+    async def _ask_and_remember(self, text: str) -> ChoiceScores:
+        scored = self._answers[text] = await self._ask(text)
+        return scored
+
     async def _run_scored(self, text: str) -> tuple[dict[str, Any], Usage]:
-        scored = await self._score(text)
-        logits = [mine - prior for mine, prior in zip(scored.choice_logprobs, self._prior, strict=True)]
-        return labelled(self._spec, logits), usage_of(scored)
+        scored = self._answers.get(text) or await self._ask(text)
+        logits = [
+            mine - prior for mine, prior in zip(scored.choice_logprobs, self._prior.logprobs, strict=True)
+        ]
+        if self._spec.multi:
+            return several_labels(self._spec, each_alone(logits)), usage_of(scored)
+        return one_label(self._spec, softmax(logits)), usage_of(scored)
 
     async def _run_label_only(self, text: str) -> tuple[dict[str, Any], Usage]:
         request = Request(
-            prompt_token_ids=self._prompt(text),
-            choices=self._choices,
+            prompt_token_ids=self._prompt.token_ids(text),
+            choices=self._prompt.choices,
             best_only=True,
-            choice_bias=[-prior for prior in self._prior],
+            choice_bias=[-prior for prior in self._prior.logprobs],
         )
         best = await self._model.ask(request, BestChoice)
         return {"label": self._spec.labels[best.index].name}, usage_of(best)
 
-    async def _score(self, text: str) -> ChoiceScores:
-        request = Request(prompt_token_ids=self._prompt(text), choices=self._choices)
+    async def _ask(self, text: str) -> ChoiceScores:
+        request = Request(prompt_token_ids=self._prompt.token_ids(text), choices=self._prompt.choices)
         return await self._model.ask(request, ChoiceScores)
-
-    def _prompt(self, text: str) -> list[int]:
-        return self._model.tokenizer.encode_as_text(f"{self._instructions}{_question(text)}")
-
-
-def labelled(spec: ClassifySpec, logits: list[float]) -> dict[str, Any]:
-    """The result of a row whose labels have these logits."""
-    exact = {label.name: score for label, score in zip(spec.labels, softmax(logits), strict=True)}
-    best = max(exact, key=exact.__getitem__)
-    scores = {name: round(score, _DIGITS) for name, score in exact.items()}
-    if not spec.scores:
-        return {"label": best}
-    result = {"label": best, "confidence": scores[best], "scores": scores}
-    if spec.abstain_below is not None and scores[best] < spec.abstain_below:
-        likeliest = sorted(scores, key=scores.__getitem__, reverse=True)[:_CANDIDATES]
-        candidates = [{"label": name, "score": scores[name]} for name in likeliest]
-        return result | {"label": None, "candidates": candidates}
-    return result
-
-
-def instructions(spec: ClassifySpec) -> str:
-    """What all rows of a job share, first in every prompt, so that its KV is computed once."""
-    by_name = {label.name: label.words for label in spec.labels}
-    examples = [f"{_question(example.text)} {by_name[example.label]}" for example in spec.examples]
-    return "\n\n".join([_topics(spec.labels), *examples, ""])
-
-
-def _topics(labels: tuple[Label, ...]) -> str:
-    if not any(label.description for label in labels):
-        return f"Topics: {', '.join(label.words for label in labels)}."
-    return "Topics:\n" + "\n".join(f"- {label.words}: {label.description or label.words}" for label in labels)
-
-
-def softmax(logits: list[float]) -> list[float]:
-    """Probabilities that sum to 1."""
-    top = max(logits)
-    weights = [math.exp(logit - top) for logit in logits]
-    total = math.fsum(weights)
-    return [weight / total for weight in weights]
-
-
-def _question(text: str) -> str:
-    return f"Message: {' '.join(text.split())}\nTopic:"

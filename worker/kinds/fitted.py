@@ -8,8 +8,9 @@ from jobs.heads import Head
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import ClassifySpec
-from worker.kinds.classify import labelled
 from worker.kinds.embed import ask_vector
+from worker.kinds.label_result import label_alone, one_label
+from worker.kinds.probabilities import softmax
 from worker.model import Model, usage_of
 
 
@@ -34,4 +35,5 @@ class Fitted:
                 f"the head reads {self._weight.shape[1]} numbers, and the model gave {vector.size}",
             )
         logits = self._weight @ vector + self._bias
-        return labelled(self._spec, logits.tolist()), usage_of(pooled)
+        label = one_label if self._spec.scores else label_alone
+        return label(self._spec, softmax(logits.tolist())), usage_of(pooled)

@@ -1,0 +1,82 @@
+"""Labels and examples as people write them: each is taken as it stands, or refused by its place."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.readers import InputError
+from jobs.spec import Example, Label
+from producer.errors import UserError
+from producer.labels import drawn, parse_examples, parse_labels
+
+LABELS = (Label(name="billing"), Label(name="bug"))
+
+
+def _file(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("l.yaml", "- no\n- name: '1.0'\n  description: of a day\n  examples: [a, 2024-01-01]\n"),
+        ("l.yml", "no:\n1.0: {description: of a day, examples: [a, 2024-01-01]}\n"),
+        ("l.json", '["no", {"name": "1.0", "description": "of a day", "examples": ["a", "2024-01-01"]}]'),
+        ("l.json", '{"no": "", "1.0": {"description": "of a day", "examples": ["a", "2024-01-01"]}}'),
+    ],
+)
+def test_labels_of_a_file_are_taken_as_they_are_written(tmp_path: Path, name: str, text: str) -> None:
+    given = parse_labels(None, _file(tmp_path, name, text))
+    assert given.labels == (Label(name="no"), Label(name="1.0", description="of a day"))
+    assert [(each.label, each.text) for each in given.examples] == [("1.0", "a"), ("1.0", "2024-01-01")]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- a\n- {name: b, colour: red}\n", "label 'b'.*colour.*name, description and examples"),
+        ("- a\n- [b]\n", "label 2 is.*give a name"),
+        ("- a\n- {description: x}\n", "label 2: name"),
+        ("- a\n- {name: b, examples: ['']}\n", "label 'b' has an empty example"),
+        ("a: x\nb: y\na: z\n", r"l\.yaml:3.*'a' is there twice"),
+        ("- a\n  b: [\n", r"l\.yaml:\d"),
+        ("- !!python/object/apply:os.getcwd []\n", r"l\.yaml.*label 1 is"),
+        ("just words", "must hold a list of labels"),
+    ],
+)
+def test_a_label_that_cannot_be_used_is_told_by_file_and_place(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UserError, match=told) as refused:
+        parse_labels(None, _file(tmp_path, "l.yaml", text))
+    assert "l.yaml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("x,refund", "'refund' in 'label' is not among the labels billing, bug"),
+        (",bug", "has no text"),
+        ("  ,bug", "has no text"),
+        ("x,", "'' in 'label' is not among"),
+    ],
+)
+def test_an_example_that_cannot_be_used_is_told_by_its_line(tmp_path: Path, line: str, told: str) -> None:
+    file = _file(tmp_path, "e.csv", f"text,label\nfine,bug\n{line}\n")
+    with pytest.raises(InputError, match=rf"e\.csv:3: .*{told}"):
+        parse_examples(file, None, "label", LABELS)
+
+
+def test_examples_without_a_column_of_labels_name_the_option(tmp_path: Path) -> None:
+    file = _file(tmp_path, "e.csv", "text,topic\nfine,bug\n")
+    with pytest.raises(InputError, match="no column 'label'; --label-field"):
+        parse_examples(file, None, "label", LABELS)
+    assert parse_examples(file, None, "topic", LABELS) == (Example(text="fine", label="bug"),)
+
+
+def test_of_many_examples_as_many_of_each_label_are_drawn_and_always_the_same() -> None:
+    many = [Example(text=f"t{n}", label="bug" if n % 3 else "billing") for n in range(90)]
+    some = drawn(many, LABELS, 4)
+    assert [each.label for each in some] == ["billing"] * 4 + ["bug"] * 4
+    assert some == drawn(many, LABELS, 4)
+    assert len({each.text for each in some}) == 8
