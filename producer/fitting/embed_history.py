@@ -56,13 +56,13 @@ def order_of(texts: Texts, store: ObjectStore) -> Order:
 
 
 def _vectors(store: ObjectStore, report: Report) -> tuple[Model, Embedded]:
-    if report.counts.cancelled or report.counts.expired:
+    counts = report.counts
+    if counts.failed and not counts.ok:  # first, for a job that is hopeless is stopped, too
+        raise UserError(f"no text of the history could be embedded: {report.failures[0].message}")
+    if counts.cancelled or counts.expired:
         raise UserError(
             f"the vectors' job {report.job_id} was stopped on its way: `bydawn rm {report.job_id}`, then the "
             "same command again"
         )
-    if report.counts.ok == 0:
-        why = f": {report.failures[0].message}" if report.failures else ""
-        raise UserError(f"no text of the history could be embedded{why}")
     manifest = read_manifest(store, report.job_id)
     return manifest.model, read_vectors(store, manifest)

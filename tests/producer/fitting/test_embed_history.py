@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from engine import Request, RequestTooLong
+from engine import Request, RequestError, RequestTooLong
 from jobs.readers import InputRow
 from jobs.spec import EmbedSpec
 from producer.connection import Connection
@@ -25,7 +25,9 @@ from worker.engine_messages import Result
 CONSOLE = Console(quiet=True)
 
 
-def answer(prompt: str, _request: Request) -> "Result | Exception":
+def answer(prompt: str, request: Request) -> "Result | Exception":
+    if request.layer == 99:
+        return RequestError("layer=99: the model has layers 0 to 30")
     return embedding(float(len(prompt)), 0.5) if len(prompt) < 5 else RequestTooLong("too long")
 
 
@@ -52,8 +54,9 @@ def working(worker: HandWorker) -> Iterator[None]:
     ended = threading.Event()
 
     def work() -> None:
-        while not ended.wait(0.01):
-            worker.run_all()
+        while not ended.wait(0.001):
+            if worker.run_next() is not None:
+                worker.reconcile()
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -93,12 +96,14 @@ def test_a_second_fit_of_the_same_texts_has_the_vectors_already(
         assert len(worker.engine.prompts) > asked
 
 
+@pytest.mark.parametrize(("layer", "told"), [(1, "too long"), (99, "layer=99: the model has layers 0 to 30")])
 def test_texts_none_of_which_has_a_vector_are_refused_with_the_reason(
-    connection: Connection, worker: HandWorker
+    layer: int, told: str, connection: Connection, worker: HandWorker
 ) -> None:
-    none = r"no text of the history could be embedded.*too long"
-    with working(worker), pytest.raises(UserError, match=none):
-        embed_by_workers(texts("much too long", "and this one"), connection, CONSOLE)
+    """Also where so many failed that the job was stopped."""
+    given = texts(*(f"much too long {n}" for n in range(400)), spec=EmbedSpec(layer=layer))
+    with working(worker), pytest.raises(UserError, match=f"could be embedded: {told}"):
+        embed_by_workers(given, connection, CONSOLE)
 
 
 def test_a_job_that_was_cancelled_gives_no_head_of_half_a_history(

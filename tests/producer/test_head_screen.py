@@ -1,0 +1,37 @@
+"""What people see of a head."""
+
+from pathlib import Path
+
+import pytest
+
+from producer.head_screen import show_head
+from tests.heads import card_of
+
+
+def test_labels_stand_worst_first_with_how_they_did(capsys: pytest.CaptureFixture[str]) -> None:
+    card = card_of(labels=("good", "bad"))
+    good, bad = card.held_out.labels
+    worse = bad.model_copy(update={"f1": 0.25, "recall": 0.125})
+    held_out = card.held_out.model_copy(update={"labels": (good, worse)})
+    show_head(card.model_copy(update={"held_out": held_out}), Path("HEAD"))
+    shown = capsys.readouterr().out
+    assert 0 < shown.index("bad") < shown.index("good")
+    assert "0.12" in shown
+    assert "accuracy 1.000" in shown
+    assert "--head HEAD" in shown
+    assert "get no label" not in shown
+    assert "left out" not in shown
+
+
+def test_a_threshold_and_what_was_left_out_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    show_head(card_of(precision=0.95, abstain_below=0.7, left_out={"too_long": 1200}), Path("HEAD"))
+    shown = capsys.readouterr().out
+    assert "below a confidence of 0.700 rows get no label, for a precision of 0.95" in shown
+    assert "1,200 too_long" in shown
+
+
+def test_a_label_that_would_move_the_cursor_is_shown_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    show_head(card_of(labels=("\x1b[2Jred", "[bold]blue")), Path("HEAD"))
+    shown = capsys.readouterr().out
+    assert "\x1b[2J" not in shown
+    assert "[bold]blue" in shown
