@@ -15,7 +15,7 @@ from engine.lane_pass import LanePass
 from engine.lanes import Lanes
 from engine.loading import kv_shape, load_model, make_decoder, pick_device, pick_dtype, pick_quantization
 from engine.memory import default_kv_cache_bytes
-from engine.models import fingerprint, resolve
+from engine.models import ResolvedModel, fingerprint
 from engine.runner import ModelRunner
 from engine.scheduler import Scheduler
 from engine.tokenizer import Tokenizer
@@ -36,9 +36,8 @@ class Parts:
     fingerprint: str
 
 
-def assemble(config: EngineConfig) -> Parts:
+def assemble(config: EngineConfig, resolved: ResolvedModel) -> Parts:
     """Load the model and reserve its KV memory; raises ModelError."""
-    resolved = resolve(config.model)
     tokenizer = Tokenizer(resolved.path)
     device = pick_device(config)
     dtype = pick_dtype(config, device)

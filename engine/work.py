@@ -1,4 +1,4 @@
-"""The three kinds of work a sequence can be: generate tokens, score choices, pool hidden states.
+"""The kinds of work a sequence can be: generate tokens, score choices, pool hidden states; or encode.
 
 Each says what it needs of the model and takes in what the model gave, one chunk of tokens at a time.
 """
@@ -57,7 +57,19 @@ class HiddenSums:
         return all(map(isfinite, self.total))
 
 
-ChunkResult = Sampled | NoToken | EdgeLogprobs | HiddenSums | None
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an encoder gives for a whole text: its vector, or its labels' log-probabilities."""
+
+    values: list[float]
+
+    @property
+    def are_finite(self) -> bool:
+        """As `EdgeLogprobs.are_finite`."""
+        return all(map(isfinite, self.values))
+
+
+ChunkResult = Sampled | NoToken | EdgeLogprobs | HiddenSums | Encoded | None
 
 
 def merge(first: ChunkResult, second: ChunkResult) -> ChunkResult:
@@ -156,4 +168,21 @@ class Pooling:
         return tuple(by_pool[self.pool])
 
 
-Work = Generation | Scoring | Pooling
+@dataclass(frozen=True, slots=True)
+class VectorAsk:
+    """Which vector of a text: no "default" pooling, a layer as in `Pooling`, and whether of length 1."""
+
+    pool: Pool
+    layer: int | None
+    normalize: bool
+
+
+@dataclass(slots=True)
+class Encoding:
+    """Read a whole text at once, for the vector that is asked for, or for the labels' log-probabilities."""
+
+    vector: VectorAsk | None
+    values: tuple[float, ...] = ()
+
+
+Work = Generation | Scoring | Pooling | Encoding

@@ -43,12 +43,12 @@ def test_pooling_is_the_same_in_chunks_and_after_preemption(
     running.result(60)
 
 
-@pytest.mark.parametrize(("kind", "size"), [("mean", 48), ("last", 48), ("mean+last", 96)])
+@pytest.mark.parametrize(("kind", "size"), [("default", 48), ("mean", 48), ("last", 48), ("mean+last", 96)])
 def test_each_kind_of_pooling_has_its_place_in_the_vector(
     engine: Engine, reference: Reference, kind: Pool, size: int
 ) -> None:
     both = expected(reference)
-    part = {"mean": both[:48], "last": both[48:], "mean+last": both}[kind]
+    part = {"default": both[:48], "mean": both[:48], "last": both[48:], "mean+last": both}[kind]
     embedding = pool(engine, kind).embedding
     assert len(embedding) == size
     assert embedding == pytest.approx(part, abs=1e-4)
@@ -81,3 +81,10 @@ def test_layers_pooled_together_do_not_mix(engine: Engine, reference: Reference)
 def test_a_layer_that_the_model_has_not_is_refused(engine: Engine, layer: int) -> None:
     with pytest.raises(RequestError, match=r"layers 0 to 3"):
         engine.submit(Request(prompt="a", pool="mean", layer=layer))
+
+
+def test_what_only_an_encoder_has_is_refused(engine: Engine) -> None:
+    with pytest.raises(RequestError, match="use mean, last or mean\\+last"):
+        engine.submit(Request(prompt="a", pool="cls"))
+    with pytest.raises(RequestError, match="no labels of its own"):
+        engine.submit(Request(prompt="a", labels=True))
