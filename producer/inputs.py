@@ -13,6 +13,8 @@ from jobs.spec import Example, Label
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from producer.errors import UserError
 
+GIVE_LABELS = "give the labels either as --labels a,b,c or as --labels-file FILE"
+
 
 def input_rows(
     source: str,
@@ -40,18 +42,26 @@ def input_rows(
 
 
 def parse_labels(labels: str | None, labels_file: Path | None) -> tuple[Label, ...]:
-    """Labels from `--labels a,b` or from a JSON file: names, or objects with name and description."""
-    if (labels is None) == (labels_file is None):
-        raise UserError("give the labels either as --labels a,b,c or as --labels-file FILE")
+    """Labels from `--labels a,b` or from a JSON file: names, or objects with name and description.
+
+    None of them where neither is given: they may be the model's.
+    """
+    if labels is not None and labels_file is not None:
+        raise UserError(GIVE_LABELS)
+    if labels is None and labels_file is None:
+        return ()
     given = _read_json(labels_file) if labels_file else [name.strip() for name in (labels or "").split(",")]
     if isinstance(given, dict):
         given = [{"name": name, "description": text} for name, text in given.items()]
     if not isinstance(given, list):
         raise UserError(f"{labels_file} must hold a list of labels or an object of name: description")
     try:
-        return tuple(Label(name=item) if isinstance(item, str) else Label(**item) for item in given if item)
+        names = tuple(Label(name=item) if isinstance(item, str) else Label(**item) for item in given if item)
     except (TypeError, ValidationError) as error:
         raise UserError(f"{labels_file or '--labels'} holds a label that can't be used: {error}") from error
+    if not names:
+        raise UserError(f"{labels_file or '--labels'} names no label: give at least 2")
+    return names
 
 
 def parse_choices(choices: str | None) -> tuple[str, ...] | None:

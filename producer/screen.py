@@ -105,7 +105,8 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
     match kind:
         case "classify":
             confidence = [Text(f"{line['confidence']:.2f}")] if "confidence" in line else []
-            return [_plain(line["label"]), *confidence]
+            label = line["label"] if "label" in line else ", ".join(line["labels"])
+            return [_plain(label), *confidence]
         case "summarize":
             return [_plain(line["summary"])]
         case _:

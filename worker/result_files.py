@@ -34,6 +34,7 @@ _ARROW_TYPES = {
     "confidence": pa.float64(),
     "sections": pa.int64(),
     "embedding": pa.list_(pa.float32()),
+    "labels": pa.list_(pa.string()),
 }
 _PREFIX = "bydawn_"
 _CHUNK_BYTES = 1 << 20
@@ -123,6 +124,8 @@ class _Table:
 
 
 def _result_fields(spec: Spec) -> tuple[str, ...]:
+    if isinstance(spec, ClassifySpec) and spec.multi:
+        return ("labels",)
     if isinstance(spec, ClassifySpec) and not spec.scores:
         return ("label",)
     return _RESULT_FIELDS[spec.kind]

@@ -30,19 +30,24 @@ class Example(BaseModel):
 
 
 class ClassifySpec(BaseSpec):
-    """One label per row, with a probability for each; without `scores` the label alone, which is faster."""
+    """One label per row, with a probability for each; without `scores` the label alone, which is faster.
+
+    No `labels` are those of a model that has its own. With `multi` a row has each label whose probability
+    is at least `threshold`.
+    """
 
     kind: Literal["classify"] = "classify"
-    labels: tuple[Label, ...] = Field(max_length=1000)
+    labels: tuple[Label, ...] = Field(default=(), max_length=1000)
     examples: tuple[Example, ...] = ()
     scores: bool = True
+    multi: bool = False
+    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
 
     @field_validator("labels")
     @classmethod
     def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        if len(labels) < 2:
-            given = ", ".join(label.name for label in labels) or "none"
-            raise ValueError(f"a classification needs at least 2 labels, given is {given}")
+        if len(labels) == 1:
+            raise ValueError(f"a classification needs at least 2 labels, given is {labels[0].name}")
         seen: dict[str, str] = {}
         for label in labels:
             if not label.words:

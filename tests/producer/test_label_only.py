@@ -36,3 +36,12 @@ def test_first_results_show_a_confidence_where_there_is_one(
     shown = capsys.readouterr().out
     assert "bug" in shown
     assert ("confidence" in shown) is ("0.75" in shown) is bool(more)
+
+
+def test_first_results_show_all_labels_of_a_row_that_has_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"id": "r1", "labels": ["bug", "billing"], "scores": {}}) + "\n")
+    screen.show_first_results("classify", results)
+    assert "bug, billing" in capsys.readouterr().out

@@ -29,9 +29,12 @@ def make_kind(spec: Spec, model: Model, memory: ShardMemory | None = None) -> Ki
     from worker.kinds.classify import Classify
     from worker.kinds.embed import Embed
     from worker.kinds.generate import Generate
+    from worker.kinds.own_labels import OwnLabels
     from worker.kinds.summarize import Summarize
 
     match spec:
+        case ClassifySpec() if model.abilities.labels is not None:
+            return OwnLabels(spec, model)
         case ClassifySpec():
             return Classify(spec, model)
         case SummarizeSpec():
