@@ -36,6 +36,11 @@ def _suited_labels(spec: ClassifySpec, served: ServedModel) -> ClassifySpec:
         )
     if spec.multi and not served.multi_label:
         raise UserError(f"the model {served.name} has learned one label a text: leave --multi out")
+    if served.multi_label and not spec.scores:
+        raise UserError(
+            f"the model {served.name} tells each label by itself, and which hold of a row its scores say: "
+            "leave --label-only out"
+        )
     return spec.model_copy(update={"multi": served.multi_label})
 
 

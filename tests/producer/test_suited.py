@@ -62,6 +62,8 @@ def test_a_job_has_several_labels_a_row_where_the_model_tells_each_by_itself() -
     assert suited_spec(classify(multi=True, threshold=0.3), TAGGER) == classify(multi=True, threshold=0.3)
     with pytest.raises(UserError, match="has learned one label a text: leave --multi out"):
         suited_spec(classify(multi=True), CLASSIFIER)
+    with pytest.raises(UserError, match=r"tells each label by itself.*leave --label-only out"):
+        suited_spec(classify(scores=False), TAGGER)
 
 
 def folder(path: Path, config: str) -> str:

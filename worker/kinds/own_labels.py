@@ -44,9 +44,7 @@ class OwnLabels:
         by_name = self._by_name([math.exp(logprob) for logprob in logprobs])
         ranked = sorted(by_name, key=by_name.__getitem__, reverse=True)
         labels = [name for name in ranked if by_name[name] >= self._spec.threshold]
-        return (
-            {"labels": labels, "scores": _all_rounded(by_name)} if self._spec.scores else {"labels": labels}
-        )
+        return {"labels": labels, "scores": _all_rounded(by_name)}
 
     def _by_name(self, scores: list[float]) -> dict[str, float]:
         return dict(zip(self._places, scores, strict=True))
