@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from engine.abilities import Abilities
 from engine.assembly import DEFAULT_BATCH_TOKENS
 from engine.config import EngineConfig
@@ -12,6 +14,7 @@ from engine.encoders.runner import EncoderRunner
 from engine.encoders.scheduler import EncoderScheduler
 from engine.encoders.sentence import sentence_settings
 from engine.errors import ModelError
+from engine.lanes import Lanes
 from engine.loading import pick_device, pick_dtype, pick_quantization
 from engine.models import ResolvedModel, fingerprint
 from engine.sequence import Chunk, Sequence
@@ -48,7 +51,8 @@ def assemble_encoder(config: EngineConfig, resolved: ResolvedModel) -> EncoderPa
         num_layers=model.config.num_hidden_layers,
     )
     abilities = families.abilities(model.config)
-    runner = EncoderRunner(model, abilities.multi_label)
+    lanes = Lanes(torch.get_num_threads() if device.type == "cpu" else 1)
+    runner = EncoderRunner(model, abilities.multi_label, lanes)
     _check_first_step(runner, limits.vocab_size, abilities, str(resolved.path))
     return EncoderParts(
         tokenizer=tokenizer,

@@ -6,6 +6,7 @@ not fill is computed for nothing, so that texts of about one length belong toget
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,20 @@ def choose_batch(lengths: Sequence[int], first: int, limits: BatchLimits) -> ran
         wider = [each for each in chosen.wider() if each.keeps(limits)]
         batch = min(wider, key=lambda each: each.padding, default=None)
     return range(chosen.start, chosen.stop)
+
+
+def share_out(lengths: Sequence[int], num_parts: int) -> list[range]:
+    """The places of texts in up to `num_parts` parts, neighbours together, each about as many tokens."""
+    ends = [0]
+    total, before = sum(lengths), 0
+    for place, length in enumerate(lengths):
+        # A text goes where its middle lies, so that what a part has too much or too little is half a text.
+        part = int((before + length / 2) * num_parts / total)
+        if part >= len(ends):
+            ends += [place] * (part - len(ends) + 1)
+        before += length
+    ends.append(len(lengths))
+    return [range(start, stop) for start, stop in pairwise(ends) if start < stop]
 
 
 class _Batch:

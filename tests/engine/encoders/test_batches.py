@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.encoders.batches import BatchLimits, choose_batch
+from engine.encoders.batches import BatchLimits, choose_batch, share_out
 from engine.encoders.scheduler import EncoderScheduler, num_padding_tokens
 from engine.request import FinishReason
 from engine.sequence import Sequence, Status
@@ -125,6 +125,18 @@ def test_a_step_that_failed_leaves_its_texts_where_they_were(lengths: list[int],
         scheduler.check_integrity()
     assert [chunk.sequence for chunk in scheduler.schedule()] == [chunk.sequence for chunk in before]
     assert scheduler.num_padding_tokens == 0
+
+
+@given(LENGTHS, st.integers(1, 8))
+def test_parts_hold_each_text_once_in_order_and_about_as_many_tokens(
+    lengths: list[int], num_parts: int
+) -> None:
+    parts = share_out(lengths, num_parts)
+    assert [place for part in parts for place in part] == list(range(len(lengths)))
+    assert all(parts)
+    assert len(parts) <= num_parts
+    most = max(sum(lengths[place] for place in part) for part in parts)
+    assert most <= sum(lengths) / num_parts + max(lengths)
 
 
 def test_padding_is_counted_and_little_where_lengths_are_many() -> None:

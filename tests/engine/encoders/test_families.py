@@ -7,6 +7,7 @@ import torch
 
 from engine import Embedding, EncoderEngine, LabelScores, Request
 from engine.encoders.families import FAMILIES
+from engine.encoders.runner import EncoderRunner
 from engine.request import Pool
 from engine.sequence import Chunk, Sequence
 from engine.work import Encoded, Encoding, VectorAsk
@@ -77,5 +78,6 @@ def test_a_text_beside_a_much_longer_one_gives_what_it_gives_alone(
 def run(engine: EncoderEngine, batch: list[list[int]], ask: VectorAsk | None) -> list[list[float]]:
     """Through the engine's runner, in one batch."""
     runner = engine._loop._runner
-    results = runner.run([Chunk(Sequence(text, Encoding(ask)), 0, len(text)) for text in batch])
+    assert isinstance(runner, EncoderRunner)
+    results = runner._run_lane([Chunk(Sequence(text, Encoding(ask)), 0, len(text)) for text in batch])
     return [result.values for result in results if isinstance(result, Encoded)]
