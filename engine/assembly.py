@@ -6,6 +6,7 @@ import torch
 
 from engine.blocks import BlockPool
 from engine.config import EngineConfig
+from engine.encoders.sentence import sentence_settings
 from engine.errors import ModelError
 from engine.first_step import check_first_step
 from engine.heads import Head
@@ -39,6 +40,7 @@ class Parts:
 def assemble(config: EngineConfig, resolved: ResolvedModel) -> Parts:
     """Load the model and reserve its KV memory; raises ModelError."""
     tokenizer = Tokenizer(resolved.path)
+    sentence = sentence_settings(resolved.path)
     device = pick_device(config)
     dtype = pick_dtype(config, device)
     model = load_model(resolved, dtype, device)
@@ -62,7 +64,7 @@ def assemble(config: EngineConfig, resolved: ResolvedModel) -> Parts:
     check_first_step(runner, limits.vocab_size, str(resolved.path))
     return Parts(
         tokenizer=tokenizer,
-        intake=Intake(tokenizer, limits),
+        intake=Intake(tokenizer, limits, sentence),
         scheduler=Scheduler(
             BlockPool(num_blocks),
             block_tokens=config.block_tokens,

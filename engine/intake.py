@@ -8,6 +8,7 @@ from engine.best_choice import BestChoiceSearch
 from engine.checks import problems
 from engine.choices import Choices
 from engine.detokenizer import TextStream
+from engine.encoders.sentence import NOTHING_SAID, SentenceSettings
 from engine.errors import RequestError, RequestTooLong
 from engine.grammars import Grammars
 from engine.prompts import layer_place, prompt_token_ids
@@ -17,6 +18,7 @@ from engine.request import (
     Completion,
     Completions,
     Embedding,
+    Pool,
     Request,
     Sampling,
     Usage,
@@ -42,8 +44,11 @@ class Limits:
 class Intake:
     """Checks requests and makes sequences of them, in the caller's thread."""
 
-    def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, limits: Limits, sentence: SentenceSettings = NOTHING_SAID
+    ) -> None:
         self._tokenizer = tokenizer
+        self._sentence = sentence
         self._limits = limits
         self._choices = Choices(tokenizer, limits.vocab_size, limits.max_model_len)
         self._grammars = Grammars(tokenizer, limits.vocab_size)
@@ -62,14 +67,17 @@ class Intake:
             return [self._scoring(request, request.choices)]
         if request.labels:
             raise RequestError("the model has no labels of its own: give it choices, or take a classifier")
-        if request.pool == "cls":
-            raise RequestError("pool='cls' is an encoder's, this is a decoder: use mean, last or mean+last")
         if request.pool is not None:
-            pool = "mean" if request.pool == "default" else request.pool
-            return [Pooling(pool, layer_place(request.layer, self._limits.num_layers))]
+            return [self._pooling(request.pool, layer_place(request.layer, self._limits.num_layers))]
         sampling = request.sampling
         seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
         return [self._generation(sampling, sample_seed(seed, index)) for index in range(sampling.n)]
+
+    def _pooling(self, pool: Pool, layer: int | None) -> Pooling:
+        given = SentenceSettings(pool) if pool != "default" else self._sentence
+        if given.pool == "cls":
+            raise RequestError("pool='cls' is an encoder's, this is a decoder: use mean, last or mean+last")
+        return Pooling(given.pool, layer, given.normalize)
 
     def _generation(self, sampling: Sampling, seed: int) -> Generation:
         end_token_ids = self._end_token_ids(sampling)

@@ -5,7 +5,7 @@ Each says what it needs of the model and takes in what the model gave, one chunk
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import fsum, isfinite
+from math import fsum, hypot, isfinite
 
 from engine.best_choice import BestChoiceSearch
 from engine.detokenizer import TextStream
@@ -144,6 +144,7 @@ class Pooling:
 
     pool: Pool
     layer: int | None
+    normalize: bool = False
     total: list[float] = field(default_factory=list)
     last: list[float] = field(default_factory=list)
 
@@ -158,14 +159,16 @@ class Pooling:
         self.last = sums.last
 
     def embedding(self, num_tokens: int) -> tuple[float, ...]:
-        """[hidden_size], or [2 * hidden_size] for `mean+last`."""
+        """[hidden_size], or [2 * hidden_size] for `mean+last`; of length 1 if that is asked for."""
         mean = [x / num_tokens for x in self.total]
         by_pool: dict[Pool, Sequence[float]] = {
             "mean": mean,
             "last": self.last,
             "mean+last": mean + self.last,
         }
-        return tuple(by_pool[self.pool])
+        vector = by_pool[self.pool]
+        length = hypot(*vector) if self.normalize else 1.0
+        return tuple(x / length for x in vector) if length not in (0.0, 1.0) else tuple(vector)
 
 
 @dataclass(frozen=True, slots=True)

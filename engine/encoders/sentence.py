@@ -38,6 +38,9 @@ class SentenceSettings:
     max_tokens: int | None = None
 
 
+NOTHING_SAID = SentenceSettings()
+
+
 def sentence_settings(folder: Path) -> SentenceSettings:
     """What the folder says, or the mean of all tokens where it says nothing.
 
@@ -46,7 +49,7 @@ def sentence_settings(folder: Path) -> SentenceSettings:
     """
     modules = [_module(folder, entry) for entry in read_json_list(folder / MODULES_FILE)]
     if not modules:
-        return SentenceSettings()
+        return NOTHING_SAID
     if modules not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise ModelError(
             f"{folder / MODULES_FILE} has the modules {', '.join(modules)}: the engine computes "
