@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from jobs.spec.base import BaseSpec
 
+DEFAULT_THRESHOLD = 0.5
+
 
 class Label(BaseModel):
     """A label of a classification: `name` is returned as given, the model reads its `_` as spaces."""
@@ -33,7 +35,7 @@ class ClassifySpec(BaseSpec):
     """One label per row, with a probability for each; without `scores` the label alone, which is faster.
 
     No `labels` are those of a model that has its own. With `multi` a row has each label whose probability
-    is at least `threshold`.
+    is at least `threshold`, None being DEFAULT_THRESHOLD.
     """
 
     kind: Literal["classify"] = "classify"
@@ -41,7 +43,7 @@ class ClassifySpec(BaseSpec):
     examples: tuple[Example, ...] = ()
     scores: bool = True
     multi: bool = False
-    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    threshold: float | None = Field(default=None, gt=0.0, lt=1.0)
 
     @field_validator("labels")
     @classmethod

@@ -12,7 +12,7 @@ from worker.model import Model, usage_of
 # A model favours some labels whatever it reads. What it says of texts without content is that favour, and
 # it is subtracted (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690).
 _CONTENT_FREE = ("Hello.", "I have a question.", "Can you help me with something?", "Please do it for me.")
-DIGITS = 6
+_DIGITS = 6
 
 
 class Classify:
@@ -39,8 +39,8 @@ class Classify:
         names = [label.name for label in self._spec.labels]
         result = {
             "label": names[best],
-            "confidence": round(scores[best], DIGITS),
-            "scores": {name: round(score, DIGITS) for name, score in zip(names, scores, strict=True)},
+            "confidence": round(scores[best], _DIGITS),
+            "scores": {name: round(score, _DIGITS) for name, score in zip(names, scores, strict=True)},
         }
         return result, usage_of(scored)
 

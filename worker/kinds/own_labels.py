@@ -7,8 +7,11 @@ from engine import LabelScores, Request
 from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import ClassifySpec
-from worker.kinds.classify import DIGITS, softmax
+from jobs.spec.classify import DEFAULT_THRESHOLD
+from worker.kinds.classify import softmax
 from worker.model import Model, usage_of
+
+_DIGITS = 6
 
 
 class OwnLabels:
@@ -43,7 +46,8 @@ class OwnLabels:
         """Each label that is as likely as asked for, whatever the others are; likeliest first."""
         by_name = self._by_name([math.exp(logprob) for logprob in logprobs])
         ranked = sorted(by_name, key=by_name.__getitem__, reverse=True)
-        labels = [name for name in ranked if by_name[name] >= self._spec.threshold]
+        threshold = self._spec.threshold or DEFAULT_THRESHOLD
+        labels = [name for name in ranked if by_name[name] >= threshold]
         return {"labels": labels, "scores": _all_rounded(by_name)}
 
     def _by_name(self, scores: list[float]) -> dict[str, float]:
@@ -51,7 +55,7 @@ class OwnLabels:
 
 
 def _rounded(score: float) -> float:
-    return round(score, DIGITS)
+    return round(score, _DIGITS)
 
 
 def _all_rounded(by_name: dict[str, float]) -> dict[str, float]:
