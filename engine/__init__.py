@@ -1,10 +1,11 @@
-"""Text in, tokens out: continuous batching over paged KV memory.
+"""Text in, tokens out: continuous batching over paged KV memory; or scores and vectors, of encoders.
 
-Importing this package imports no torch; the first use of `Engine` does.
+Importing this package imports no torch; the first use of `Engine` or `open_engine` does.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from engine.abilities import Abilities
 from engine.config import EngineConfig
 from engine.constraint import Choice, Constraint, JsonSchema, Regex
 from engine.errors import EngineClosed, EngineError, ModelError, OutOfMemory, RequestError, RequestTooLong
@@ -16,6 +17,7 @@ from engine.request import (
     Embedding,
     EngineStats,
     FinishReason,
+    LabelScores,
     Request,
     Sampling,
     Usage,
@@ -23,9 +25,12 @@ from engine.request import (
 from engine.seeds import sample_seed
 
 if TYPE_CHECKING:
+    from engine.encoders.engine import EncoderEngine
     from engine.engine import Engine
+    from engine.opening import open_engine
 
 __all__ = [
+    "Abilities",
     "BestChoice",
     "Choice",
     "ChoiceScores",
@@ -33,6 +38,7 @@ __all__ = [
     "Completions",
     "Constraint",
     "Embedding",
+    "EncoderEngine",
     "Engine",
     "EngineClosed",
     "EngineConfig",
@@ -40,6 +46,7 @@ __all__ = [
     "EngineStats",
     "FinishReason",
     "JsonSchema",
+    "LabelScores",
     "ModelError",
     "OutOfMemory",
     "Regex",
@@ -48,6 +55,7 @@ __all__ = [
     "RequestTooLong",
     "Sampling",
     "Usage",
+    "open_engine",
     "sample_seed",
 ]
 
@@ -57,4 +65,12 @@ def __getattr__(name: str) -> Any:
         from engine.engine import Engine
 
         return Engine
+    if name == "EncoderEngine":
+        from engine.encoders.engine import EncoderEngine
+
+        return EncoderEngine
+    if name == "open_engine":
+        from engine.opening import open_engine
+
+        return open_engine
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import torch
 
 from engine.blocks import BlockPool
 from engine.config import EngineConfig
+from engine.encoders.sentence import sentence_settings
 from engine.errors import ModelError
 from engine.first_step import check_first_step
 from engine.heads import Head
@@ -15,7 +16,7 @@ from engine.lane_pass import LanePass
 from engine.lanes import Lanes
 from engine.loading import kv_shape, load_model, make_decoder, pick_device, pick_dtype, pick_quantization
 from engine.memory import default_kv_cache_bytes
-from engine.models import fingerprint, resolve
+from engine.models import ResolvedModel, fingerprint
 from engine.runner import ModelRunner
 from engine.scheduler import Scheduler
 from engine.tokenizer import Tokenizer
@@ -36,10 +37,10 @@ class Parts:
     fingerprint: str
 
 
-def assemble(config: EngineConfig) -> Parts:
+def assemble(config: EngineConfig, resolved: ResolvedModel) -> Parts:
     """Load the model and reserve its KV memory; raises ModelError."""
-    resolved = resolve(config.model)
     tokenizer = Tokenizer(resolved.path)
+    sentence = sentence_settings(resolved.path)
     device = pick_device(config)
     dtype = pick_dtype(config, device)
     model = load_model(resolved, dtype, device)
@@ -63,7 +64,7 @@ def assemble(config: EngineConfig) -> Parts:
     check_first_step(runner, limits.vocab_size, str(resolved.path))
     return Parts(
         tokenizer=tokenizer,
-        intake=Intake(tokenizer, limits),
+        intake=Intake(tokenizer, limits, sentence),
         scheduler=Scheduler(
             BlockPool(num_blocks),
             block_tokens=config.block_tokens,

@@ -17,8 +17,11 @@ def problems(request: Any) -> Iterator[str]:
     yield from _prompt_problems(request)
     yield from _choices_problems(request.choices)
     yield from _best_only_problems(request)
-    if request.choices is not None and request.pool is not None:
-        yield "give at most one of choices and pool"
+    labels: Any = request.labels
+    if not isinstance(labels, bool):
+        yield f"labels={shortened(labels)}: use True or False"
+    if (request.choices is not None) + (request.pool is not None) + bool(labels) > 1:
+        yield "give at most one of choices, pool and labels"
     if request.pool is not None and request.pool not in get_args(Pool):
         yield f"pool={shortened(request.pool)}: use one of {', '.join(get_args(Pool))}"
     yield from sampling_problems(request.sampling)
@@ -81,8 +84,9 @@ def _is_finite(number: Any) -> bool:
 
 
 def _not_generated_problems(request: Request) -> Iterator[str]:
-    if request.choices is None and request.pool is None:
+    if request.choices is None and request.pool is None and not request.labels:
         return
     for name, default in (("n", 1), ("constraint", None)):
         if (value := getattr(request.sampling, name)) != default:
-            yield f"{name}={shortened(value)} with choices or pool: nothing is generated there; leave it out"
+            what = f"{name}={shortened(value)} with choices, pool or labels"
+            yield f"{what}: nothing is generated there; leave it out"

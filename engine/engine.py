@@ -5,18 +5,22 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
+from engine.abilities import DECODER
 from engine.assembly import assemble
 from engine.config import EngineConfig
 from engine.loop import StepLoop
+from engine.models import ResolvedModel, resolve
 from engine.request import EngineStats, Request
 
 
 class Engine:
     """Continuous batching over one model; all methods may be called from any thread."""
 
-    def __init__(self, config: EngineConfig) -> None:
-        """Load the model; raises ModelError."""
-        parts = assemble(config)
+    abilities = DECODER
+
+    def __init__(self, config: EngineConfig, resolved: ResolvedModel | None = None) -> None:
+        """Load the model, which need not be found again if it is `resolved`; raises ModelError."""
+        parts = assemble(config, resolved or resolve(config.model))
         self.tokenizer = parts.tokenizer
         self.max_model_len = parts.limits.max_model_len
         self.fingerprint = parts.fingerprint

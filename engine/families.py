@@ -32,9 +32,19 @@ def problems(config: Any) -> Iterator[str]:
     for name in ("num_hidden_layers", "max_position_embeddings"):
         if not isinstance(given := getattr(config, name), int) or given < 1:
             yield f"has {name}={given!r} in its config.json: use a whole number of at least 1"
+    yield from quantization_problems(config)
+    yield from _attention_problems(config)
+    yield from rope_problems(config)
+
+
+def quantization_problems(config: Any) -> Iterator[str]:
+    """Codes instead of numbers for weights."""
     if quantization := getattr(config, "quantization_config", None):
         yield f"has quantized weights ({quantization}): give unquantized or GGUF ones"
-    yield from _attention_problems(config)
+
+
+def rope_problems(config: Any) -> Iterator[str]:
+    """Positions that depend on the neighbours."""
     for rope_type in sorted(_rope_types(config) & set(BATCH_DEPENDENT_ROPE)):
         yield (
             f"uses {rope_type!r} rotary embeddings, under which a text's output depends on the others in its "

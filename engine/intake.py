@@ -8,23 +8,25 @@ from engine.best_choice import BestChoiceSearch
 from engine.checks import problems
 from engine.choices import Choices
 from engine.detokenizer import TextStream
+from engine.encoders.sentence import NOTHING_SAID, SentenceSettings
 from engine.errors import RequestError, RequestTooLong
 from engine.grammars import Grammars
+from engine.prompts import layer_place, prompt_token_ids
 from engine.request import (
     BestChoice,
     ChoiceScores,
     Completion,
     Completions,
     Embedding,
+    Pool,
     Request,
     Sampling,
     Usage,
 )
 from engine.seeds import sample_seed
 from engine.sequence import Sequence
-from engine.shown import shortened
 from engine.tokenizer import Tokenizer
-from engine.work import Generation, Pooling, Scoring, Work
+from engine.work import Encoding, Generation, Pooling, Scoring, Work
 
 Answer = Completion | Completions | ChoiceScores | BestChoice | Embedding
 
@@ -42,8 +44,11 @@ class Limits:
 class Intake:
     """Checks requests and makes sequences of them, in the caller's thread."""
 
-    def __init__(self, tokenizer: Tokenizer, limits: Limits) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, limits: Limits, sentence: SentenceSettings = NOTHING_SAID
+    ) -> None:
         self._tokenizer = tokenizer
+        self._sentence = sentence
         self._limits = limits
         self._choices = Choices(tokenizer, limits.vocab_size, limits.max_model_len)
         self._grammars = Grammars(tokenizer, limits.vocab_size)
@@ -52,32 +57,27 @@ class Intake:
         """A request's sequences, one or `n`; raises RequestError, or RequestTooLong with the limit in it."""
         if problem := next(problems(request), None):
             raise RequestError(problem)
-        token_ids = self._prompt_token_ids(request)
+        token_ids = prompt_token_ids(request, self._tokenizer, self._limits.vocab_size)
         works = self._works(request)
         self._check_length(len(token_ids), works[0])
         return [Sequence(list(token_ids), work, request.priority) for work in works]
 
-    def _prompt_token_ids(self, request: Request) -> list[int]:
-        if request.prompt is not None:
-            token_ids = self._tokenizer.encode(request.prompt)
-        else:
-            token_ids = list(request.prompt_token_ids or ())
-        if not token_ids:
-            raise RequestError("the prompt has no tokens: give a text or token ids that are not empty")
-        for token_id in token_ids:
-            if not 0 <= token_id < self._limits.vocab_size:
-                largest = self._limits.vocab_size - 1
-                raise RequestError(f"prompt_token_ids has {shortened(token_id)}: use 0 to {largest}")
-        return token_ids
-
     def _works(self, request: Request) -> list[Work]:
         if request.choices is not None:
             return [self._scoring(request, request.choices)]
+        if request.labels:
+            raise RequestError("the model has no labels of its own: give it choices, or take a classifier")
         if request.pool is not None:
-            return [Pooling(request.pool, self._layer(request.layer))]
+            return [self._pooling(request.pool, layer_place(request.layer, self._limits.num_layers))]
         sampling = request.sampling
         seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
         return [self._generation(sampling, sample_seed(seed, index)) for index in range(sampling.n)]
+
+    def _pooling(self, pool: Pool, layer: int | None) -> Pooling:
+        given = SentenceSettings(pool) if pool != "default" else self._sentence
+        if given.pool == "cls":
+            raise RequestError("pool='cls' is an encoder's, this is a decoder: use mean, last or mean+last")
+        return Pooling(given.pool, layer, given.normalize)
 
     def _generation(self, sampling: Sampling, seed: int) -> Generation:
         end_token_ids = self._end_token_ids(sampling)
@@ -99,14 +99,6 @@ class Intake:
             return Scoring(trie)
         bias = request.choice_bias if request.choice_bias is not None else [0.0] * len(choices)
         return Scoring(trie, BestChoiceSearch(trie, tuple(map(float, bias))))
-
-    def _layer(self, layer: int) -> int | None:
-        """The layer counted from 0, the embeddings; None for the last, after the final norm."""
-        count = self._limits.num_layers
-        if not -count - 1 <= layer <= count:
-            raise RequestError(f"layer={layer}: the model has layers 0 to {count}, or -1 for the last")
-        layer %= count + 1
-        return layer if layer < count else None
 
     def _check_length(self, prompt: int, work: Work) -> None:
         longest, kv_tokens, what = prompt, prompt, f"the prompt's {prompt} tokens"
@@ -140,6 +132,8 @@ class Intake:
                 return Embedding(pooling.embedding(sequence.num_prompt_tokens), sequence.usage)
             case Generation() as generation:
                 return self._completion(sequence, generation)
+            case Encoding():
+                raise AssertionError("only an encoder encodes")
 
     def _completion(self, sequence: Sequence, generation: Generation) -> Completion:
         assert sequence.finish_reason is not None

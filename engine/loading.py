@@ -63,8 +63,8 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
-        _refuse(repr(resolved.name), families.problems(config))
-        _refuse(str(resolved.path), weight_checks.dtype_problems(stored_dtypes(resolved.path)))
+        refuse(repr(resolved.name), families.problems(config))
+        refuse(str(resolved.path), weight_checks.dtype_problems(stored_dtypes(resolved.path)))
         model, info = AutoModelForCausalLM.from_pretrained(
             resolved.path,
             config=config,
@@ -80,14 +80,19 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
     except ModelError:
         raise
     except Exception as error:  # files of other people's making fail in every way there is
-        raise ModelError(
-            f"cannot load {resolved.name!r} from {resolved.path}: {error}; "
-            "give a folder as save_pretrained writes it, with all its files whole"
-        ) from error
-    _refuse(str(resolved.path), weight_checks.problems(info))
+        raise cannot_load(resolved, error) from error
+    refuse(str(resolved.path), weight_checks.problems(info))
     model = model.to(device).eval()
-    _refuse(str(resolved.path), weight_values.problems(model.named_parameters()))
+    refuse(str(resolved.path), weight_values.problems(model.named_parameters()))
     return model
+
+
+def cannot_load(resolved: ResolvedModel, error: Exception) -> ModelError:
+    """What is said of files that make no model."""
+    return ModelError(
+        f"cannot load {resolved.name!r} from {resolved.path}: {error}; "
+        "give a folder as save_pretrained writes it, with all its files whole"
+    )
 
 
 def make_decoder(model: Any, quantization: Quantization) -> Decoder:
@@ -111,7 +116,8 @@ def _can_fuse(config: Any) -> bool:
     return config.model_type in FUSED_FAMILIES and config.hidden_act in FUSED_ACTIVATIONS
 
 
-def _refuse(name: str, problems: Iterator[str]) -> None:
+def refuse(name: str, problems: Iterator[str]) -> None:
+    """Raise the first problem as a ModelError, if there is one."""
     if problem := next(problems, None):
         raise ModelError(f"{name} {problem}")
 

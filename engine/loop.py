@@ -12,15 +12,57 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from engine.budget import TokenBudget
 from engine.errors import EngineClosed, EngineError, OutOfMemory, RequestError, is_out_of_memory
 from engine.futures import settle, settle_failed
 from engine.request import FinishReason
-from engine.scheduler import Scheduler
 from engine.sequence import Chunk, Sequence, Status
-from engine.work import NOT_FINITE, ChunkResult, EdgeLogprobs, HiddenSums, NoToken, Pooling, Sampled
+from engine.work import (
+    NOT_FINITE,
+    ChunkResult,
+    EdgeLogprobs,
+    Encoded,
+    Encoding,
+    HiddenSums,
+    NoToken,
+    Pooling,
+    Sampled,
+)
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
+
+
+class Scheduling(Protocol):
+    """What decides what a step computes."""
+
+    budget: TokenBudget
+    out_of_memory_remedy: str
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do anything."""
+
+    def prepare(self, sequence: Sequence) -> None:
+        """Do ahead, in any thread, what a new sequence's first step would have to do."""
+
+    def add(self, sequence: Sequence) -> None:
+        """Let a new sequence wait for its turn."""
+
+    def schedule(self) -> list[Chunk]:
+        """The chunks of the next step; it ends with `complete`, or with `abandon` if it failed."""
+
+    def complete(self, chunks: Seq[Chunk]) -> None:
+        """Note that a step has computed these chunks."""
+
+    def abandon(self, chunks: Seq[Chunk]) -> None:
+        """Note that a step computed nothing."""
+
+    def finish(self, sequence: Sequence, reason: FinishReason | None) -> None:
+        """End a sequence that has not ended."""
+
+    def check_idle(self) -> None:
+        """Prove, at no cost, that nothing is held while nothing runs."""
 
 
 class Runner(Protocol):
@@ -79,7 +121,7 @@ class StepLoop:
     Everything that touches sequences or blocks happens in that thread; others hand it calls through an inbox.
     """
 
-    def __init__(self, scheduler: Scheduler, runner: Runner, answer_of: Callable[..., Any]) -> None:
+    def __init__(self, scheduler: Scheduling, runner: Runner, answer_of: Callable[..., Any]) -> None:
         self.totals = Totals()
         self._scheduler = scheduler
         self._runner = runner
@@ -212,7 +254,7 @@ class StepLoop:
             logger.warning("a step of %d tokens ran out of memory: trying %d", num_tokens, tokens)
         else:
             logger.exception("a step of %d tokens ran out of memory", num_tokens)
-            message = f"no memory for a step of {num_tokens} tokens: give the engine a smaller kv_cache_bytes"
+            message = f"no memory for a step of {num_tokens} tokens: {self._scheduler.out_of_memory_remedy}"
             self._fail_step(chunks, OutOfMemory(f"{message} ({error!r})"), error)
             self._scheduler.budget.note_culprit_gone()
 
@@ -272,12 +314,14 @@ def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
             return sequence.append(result)
         case NoToken(reason):
             raise RequestError(reason)
-        case EdgeLogprobs() | HiddenSums() if not result.are_finite:
+        case EdgeLogprobs() | HiddenSums() | Encoded() if not result.are_finite:
             raise RequestError(NOT_FINITE)
         case EdgeLogprobs():
             return sequence.take_scores(result, chunk.is_last)
         case HiddenSums() if isinstance(sequence.work, Pooling):
             sequence.work.add(result)
+        case Encoded(values) if isinstance(sequence.work, Encoding):
+            sequence.work.values = tuple(values)
         case _:
             return None
     return FinishReason.STOP if chunk.is_last else None

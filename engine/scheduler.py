@@ -22,6 +22,8 @@ from engine.waiting import WaitingQueue
 class Scheduler:
     """Waiting and running sequences, and the blocks of those that run."""
 
+    out_of_memory_remedy = "give the engine a smaller kv_cache_bytes"
+
     def __init__(self, pool: BlockPool, block_tokens: int, max_batch_tokens: int, max_sequences: int) -> None:
         self.pool = pool
         self.block_tokens = block_tokens

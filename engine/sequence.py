@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from engine.prefix_index import BlockContent, digest_of
 from engine.request import FinishReason, Usage
-from engine.work import EdgeLogprobs, Generation, Pooling, Sampled, Scoring, Work
+from engine.work import EdgeLogprobs, Encoding, Generation, Pooling, Sampled, Scoring, Work
 
 
 class Status(Enum):
@@ -79,7 +79,7 @@ class Sequence:
                 return len(self.token_ids)
             case Scoring():
                 return self.num_prompt_tokens
-            case Pooling():
+            case Pooling() | Encoding():
                 return 0
 
     def positions(self, start: int, end: int) -> list[int]:
@@ -218,6 +218,8 @@ class Chunk:
                 return min(max(self.start, self.sequence.num_prompt_tokens - 1), self.end)
             case Pooling(layer=layer):
                 return self.start if layer is None else self.end
+            case Encoding():
+                return self.start
 
     @property
     def copied_from(self) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer as FastTokenizer
 
 from engine.control_tokens import ControlTokenGuard
 from engine.errors import ModelError, RequestError
+from engine.json_files import read_json, read_text
 from engine.models import resolve
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
@@ -24,7 +25,7 @@ class Tokenizer:
         self._fast = _load_fast(folder)
         self._fast_as_text = _load_fast(folder)
         self._fast_as_text.encode_special_tokens = True
-        config = _read_json(folder / "tokenizer_config.json")
+        config = read_json(folder / "tokenizer_config.json")
         self._special = {name: text for name in SPECIAL_TOKENS if (text := _token_text(folder, config, name))}
         self._template = _load_template(folder, config)
         added = self._fast.get_added_tokens_decoder().values()
@@ -96,9 +97,9 @@ class Tokenizer:
         return self.encode_as_text(text, add_special_tokens=False)
 
     def _find_eos(self, folder: Path) -> frozenset[int]:
-        given = _read_json(folder / "generation_config.json").get("eos_token_id")
+        given = read_json(folder / "generation_config.json").get("eos_token_id")
         if given is None:
-            given = _read_json(folder / "config.json").get("eos_token_id")
+            given = read_json(folder / "config.json").get("eos_token_id")
         found = given if isinstance(given, list) else [] if given is None else [given]
         for token_id in found:
             if type(token_id) is not int or not 0 <= token_id < self.vocab_size:
@@ -127,26 +128,6 @@ def _load_fast(folder: Path) -> FastTokenizer:
     return fast
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if (text := _read_text(path)) is None:
-        return {}
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not a JSON object: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} is not a JSON object: it holds a {type(content).__name__}")
-    return content
-
-
-def _read_text(path: Path) -> str | None:
-    """None if there is no such file; raises ModelError."""
-    try:
-        return path.read_text(encoding="utf-8") if path.is_file() else None
-    except (OSError, UnicodeError) as error:
-        raise ModelError(f"{path} cannot be read as UTF-8: {error}") from error
-
-
 def _token_text(folder: Path, config: Mapping[str, Any], name: str) -> str | None:
     token = config.get(name)
     text = token.get("content") if isinstance(token, dict) else token
@@ -156,7 +137,7 @@ def _token_text(folder: Path, config: Mapping[str, Any], name: str) -> str | Non
 
 
 def _load_template(folder: Path, config: Mapping[str, Any]) -> Template | None:
-    source = _read_text(folder / "chat_template.jinja")
+    source = read_text(folder / "chat_template.jinja")
     if source is None:
         source = _template_in(folder, config.get("chat_template"))
     try:

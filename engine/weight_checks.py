@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 # Old checkpoints hold what is computed from config.json today.
-COMPUTED = ".rotary_emb.inv_freq"
+COMPUTED = (".rotary_emb.inv_freq", "embeddings.position_ids")
 # Others are codes of a quantization, or no real numbers, and mean nothing by themselves.
 STORED_DTYPES = ("F64", "F32", "F16", "BF16")
 
@@ -32,7 +32,7 @@ def problems(info: Mapping[str, Iterable[Any]]) -> Iterator[str]:
 def dtype_problems(dtypes: Mapping[str, str]) -> Iterator[str]:
     """Weights stored as what is no plain real number, by name; transformers would cast them."""
     for name, dtype in sorted(dtypes.items()):
-        if dtype not in STORED_DTYPES:
+        if dtype not in STORED_DTYPES and not name.endswith(COMPUTED):
             yield (
                 f"holds {name} as {dtype}: use weights in {', '.join(STORED_DTYPES)}, "
                 "not quantized ones, or a GGUF file"

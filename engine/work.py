@@ -1,11 +1,11 @@
-"""The three kinds of work a sequence can be: generate tokens, score choices, pool hidden states.
+"""The kinds of work a sequence can be: generate tokens, score choices, pool hidden states; or encode.
 
 Each says what it needs of the model and takes in what the model gave, one chunk of tokens at a time.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import fsum, isfinite
+from math import fsum, hypot, isfinite
 
 from engine.best_choice import BestChoiceSearch
 from engine.detokenizer import TextStream
@@ -57,7 +57,19 @@ class HiddenSums:
         return all(map(isfinite, self.total))
 
 
-ChunkResult = Sampled | NoToken | EdgeLogprobs | HiddenSums | None
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an encoder gives for a whole text: its vector, or its labels' log-probabilities."""
+
+    values: list[float]
+
+    @property
+    def are_finite(self) -> bool:
+        """As `EdgeLogprobs.are_finite`."""
+        return all(map(isfinite, self.values))
+
+
+ChunkResult = Sampled | NoToken | EdgeLogprobs | HiddenSums | Encoded | None
 
 
 def merge(first: ChunkResult, second: ChunkResult) -> ChunkResult:
@@ -132,6 +144,7 @@ class Pooling:
 
     pool: Pool
     layer: int | None
+    normalize: bool = False
     total: list[float] = field(default_factory=list)
     last: list[float] = field(default_factory=list)
 
@@ -146,14 +159,33 @@ class Pooling:
         self.last = sums.last
 
     def embedding(self, num_tokens: int) -> tuple[float, ...]:
-        """[hidden_size], or [2 * hidden_size] for `mean+last`."""
+        """[hidden_size], or [2 * hidden_size] for `mean+last`; of length 1 if that is asked for."""
         mean = [x / num_tokens for x in self.total]
         by_pool: dict[Pool, Sequence[float]] = {
             "mean": mean,
             "last": self.last,
             "mean+last": mean + self.last,
         }
-        return tuple(by_pool[self.pool])
+        vector = by_pool[self.pool]
+        length = hypot(*vector) if self.normalize else 1.0
+        return tuple(x / length for x in vector) if length not in (0.0, 1.0) else tuple(vector)
 
 
-Work = Generation | Scoring | Pooling
+@dataclass(frozen=True, slots=True)
+class VectorAsk:
+    """Which vector of a text: no "default" pooling, a layer as in `Pooling`, and whether of length 1."""
+
+    pool: Pool
+    layer: int | None
+    normalize: bool
+
+
+@dataclass(slots=True)
+class Encoding:
+    """Read a whole text at once, for the vector that is asked for, or for the labels' log-probabilities."""
+
+    vector: VectorAsk | None
+    values: tuple[float, ...] = ()
+
+
+Work = Generation | Scoring | Pooling | Encoding

@@ -63,6 +63,10 @@ class ServedModel(Model):
     name: str
     max_model_len_tokens: int
     kinds: tuple[Kind, ...]
+    labels: tuple[str, ...] | None = None
+    """Those that the model was trained to tell apart; None if it takes the job's."""
+    multi_label: bool = False
+    """Each of its labels is told by itself: several may hold of a row, or none."""
 
 
 class Manifest(_Paper):

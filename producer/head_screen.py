@@ -23,7 +23,9 @@ def show_head(card: HeadCard, folder: Path) -> None:
         highlight=False,
     )
     for precision, share in held_out.coverage.items():
-        console.print(f"  {float(precision):.0%} precision: {share:.0%} of the texts labelled", highlight=False)
+        console.print(
+            f"  {float(precision):.0%} precision: {share:.0%} of the texts labelled", highlight=False
+        )
     if card.abstain_below is not None:
         console.print(
             f"below a confidence of {card.abstain_below:.3f} rows get no label, for a precision of "

@@ -13,6 +13,8 @@ from jobs.readers import InputError, InputRow, read_rows
 from jobs.spec import Example, Label
 from producer.errors import UserError
 
+GIVE_LABELS = "give the labels either as --labels a,b,c or as --labels-file FILE, or --head HEAD, which `bydawn fit` makes"
+
 _SEED = 0
 _KEYS = "name, description and examples"
 
@@ -30,7 +32,7 @@ class _Given(BaseModel):
 class LabelSet(BaseModel):
     """Labels, and the examples that came with them."""
 
-    labels: tuple[Label, ...]
+    labels: tuple[Label, ...] = ()
     examples: tuple[Example, ...] = ()
 
 
@@ -57,13 +59,20 @@ def parse_labels(labels: str | None, labels_file: Path | None) -> LabelSet:
     """Labels from `--labels a,b` or from a YAML or JSON file.
 
     The file holds a list of names or of mappings with name, description and examples, or one mapping of
-    names to descriptions. Raises UserError with the file, the label and the remedy.
+    names to descriptions; none of them where neither is given: they may be the model's. Raises UserError with
+    the file, the label and the remedy.
     """
-    if (labels is None) == (labels_file is None):
-        raise UserError(
-            "give the labels either as --labels a,b,c or as --labels-file FILE, or --head HEAD, "
-            "which `bydawn fit` makes"
-        )
+    if labels is not None and labels_file is not None:
+        raise UserError(GIVE_LABELS)
+    if labels is None and labels_file is None:
+        return LabelSet()
+    found = _found(labels, labels_file)
+    if not found.labels:
+        raise UserError(f"{labels_file or '--labels'} names no label: give at least 2")
+    return found
+
+
+def _found(labels: str | None, labels_file: Path | None) -> LabelSet:
     if labels_file is None:
         names = (name.strip() for name in (labels or "").split(","))
         return LabelSet(labels=tuple(_label("--labels", _Given(name=name)) for name in names if name))

@@ -16,8 +16,9 @@ from jobs.shards import CorruptObjectError, decode_part, decode_shard
 from jobs.stores import ObjectStore
 from producer.connection import Connection
 from producer.errors import UserError
-from producer.served import promised_model
+from producer.served import promised, served_model
 from producer.submit import Order, make_job
+from producer.suited import suited_spec
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,11 @@ def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) ->
 
 def _order(store: ObjectStore, manifest: Manifest) -> Order:
     """The same, but for a deadline, which has passed or was made for more rows."""
+    served = served_model(store, manifest.model.alias)
     return Order(
-        spec=manifest.spec,
+        spec=suited_spec(manifest.spec, served),
         source=manifest.source,
-        model=promised_model(store, manifest.model.alias),
+        model=promised(served),
         result_format=manifest.result_format,
         priority=read_controls(store, manifest).priority,
         max_failed_share=manifest.max_failed_share,

@@ -1,13 +1,13 @@
-"""The model that a job is promised to run on."""
+"""The model that workers serve, and what of it a job is promised to run on."""
 
-from jobs.manifest import Model
+from jobs.manifest import Model, ServedModel
 from jobs.names import model_alias
 from jobs.papers import read_served_model
 from jobs.stores import ObjectStore
 from producer.errors import UserError
 
 
-def promised_model(store: ObjectStore, model: str) -> Model:
+def served_model(store: ObjectStore, model: str) -> ServedModel:
     """What workers serve under the model's alias; raises UserError if none ever has."""
     alias = model_alias(model)
     if (served := read_served_model(store, alias)) is None:
@@ -18,4 +18,9 @@ def promised_model(store: ObjectStore, model: str) -> Model:
         raise UserError(
             f"no worker serves the model {model!r}: {there}; start one with `bydawn worker --model {model}`"
         )
+    return served
+
+
+def promised(served: ServedModel) -> Model:
+    """What of it a job's manifest holds."""
     return Model(alias=served.alias, fingerprint=served.fingerprint)

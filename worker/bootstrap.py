@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import redis
 
-from engine import EngineConfig
+from engine import Abilities, EngineConfig
 from engine.tokenizer import Tokenizer
 from jobs import layout
 from jobs.dispatch import Dispatcher
 from jobs.ledger import Ledger
 from jobs.manifest import ServedModel
 from jobs.queues import Send
+from jobs.spec import Kind
 from jobs.stores import ObjectStore
 from worker import announce, quarantine, settle_spooled
 from worker.announce import Announcer
@@ -58,6 +59,7 @@ def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
         max_model_len=engine.max_model_len,
         tokenizer=Tokenizer.load(settings.model),
         engine=engine,
+        abilities=engine.abilities,
     )
 
 
@@ -167,6 +169,14 @@ def publish_model(store: ObjectStore, model: Model, name: str) -> None:
         fingerprint=model.fingerprint,
         name=name,
         max_model_len_tokens=model.max_model_len,
-        kinds=("classify", "summarize", "generate", "embed"),
+        kinds=_kinds(model.abilities),
+        labels=model.abilities.labels,
+        multi_label=model.abilities.multi_label,
     )
     store.put(layout.model(model.alias), served.model_dump_json(indent=2).encode())
+
+
+def _kinds(abilities: Abilities) -> tuple[Kind, ...]:
+    if abilities.generates:
+        return ("classify", "summarize", "generate", "embed")
+    return ("embed",) if abilities.labels is None else ("classify", "embed")

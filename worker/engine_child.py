@@ -32,15 +32,15 @@ def main(pipe: Connection, config: EngineConfig) -> None:
         signal.signal(number, signal.SIG_IGN)
     from transformers.utils.logging import disable_progress_bar
 
-    from engine import Engine
+    from engine import open_engine
 
     disable_progress_bar()  # it would be drawn into a log
     try:
-        engine = Engine(config)
+        engine = open_engine(config)
     except EngineError as error:
         pipe.send(LoadFailed(str(error)))
         return
-    pipe.send(Loaded(engine.fingerprint, engine.max_model_len))
+    pipe.send(Loaded(engine.fingerprint, engine.max_model_len, engine.abilities))
     Desk(pipe, engine.submit, lambda: engine.stats().steps).serve()
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from engine import BestChoice, ChoiceScores, Completion, Embedding, Request
+from engine import Abilities, BestChoice, ChoiceScores, Completion, Embedding, LabelScores, Request
+from engine.abilities import DECODER
 
-Result = Completion | ChoiceScores | BestChoice | Embedding
+Result = Completion | ChoiceScores | BestChoice | Embedding | LabelScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Cancel:
 class Loaded:
     fingerprint: str
     max_model_len: int
+    abilities: Abilities = DECODER
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine import BestChoice, ChoiceScores, Completion, Embedding, Request, RequestError, RequestTooLong
+from engine import (
+    Abilities,
+    BestChoice,
+    ChoiceScores,
+    Completion,
+    Embedding,
+    LabelScores,
+    Request,
+    RequestError,
+    RequestTooLong,
+)
+from engine.abilities import DECODER
 from engine.tokenizer import Tokenizer
 from jobs.outcome import Code, RowError, Usage
 from worker.engine_messages import Result
 
-ResultT = TypeVar("ResultT", Completion, ChoiceScores, BestChoice, Embedding)
+ResultT = TypeVar("ResultT", Completion, ChoiceScores, BestChoice, Embedding, LabelScores)
 
 
 class Submits(Protocol):
@@ -28,6 +39,7 @@ class Model:
     max_model_len: int
     tokenizer: Tokenizer
     engine: Submits
+    abilities: Abilities = DECODER
 
     async def ask(self, request: Request, answer: type[ResultT]) -> ResultT:
         """Wait for the engine's answer, of the type that the request's kind of work has.

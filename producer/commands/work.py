@@ -21,9 +21,10 @@ from producer.deadline import parse_deadline
 from producer.errors import JobFailedError
 from producer.inputs import identity, input_rows
 from producer.run_local import LocalRun, run_local
-from producer.served import promised_model
+from producer.served import promised, served_model
 from producer.submit import Order
 from producer.submit import submit as submit_order
+from producer.suited import refuse_missing_labels, suited_spec
 
 run_app = typer.Typer(help="Do a whole job on this machine: nothing else needs to run.", no_args_is_help=True)
 submit_app = typer.Typer(help="Queue a job for the workers and return its id.", no_args_is_help=True)
@@ -51,11 +52,14 @@ def run(
     kept = [result_format, max_failed_share, shard_rows, model]
     key = _key(spec, identity(source), *taken, *kept)
 
+    refuse_missing_labels(spec, model)
+
     def make_order(store: ObjectStore) -> Order:
+        served = served_model(store, model)
         return Order(
-            spec=spec,
+            spec=suited_spec(spec, served),
             source=source,
-            model=promised_model(store, model),
+            model=promised(served),
             result_format=result_format,
             max_failed_share=max_failed_share,
             idempotency_key=key,
@@ -99,10 +103,11 @@ def submit(
     rows = input_rows(source, text_field, id_field, limit, sample, sample_seed, settings.s3)
     ends_at = parse_deadline(deadline, datetime.now().astimezone())
     connection = connect(settings)
+    served = served_model(connection.store, model)
     order = Order(
-        spec=spec,
+        spec=suited_spec(spec, served),
         source=source,
-        model=promised_model(connection.store, model),
+        model=promised(served),
         result_format=result_format,
         priority=priority,
         deadline=ends_at,

@@ -14,7 +14,7 @@ from producer.fitting.vectors import Embedded, read_vectors
 from producer.progress import job_bar
 from producer.run_local import LocalRun, run_and_deliver
 from producer.screen import warn_if_nobody_works
-from producer.served import promised_model
+from producer.served import promised, served_model
 from producer.submit import Order, submit
 from producer.watch import wait_for_report
 
@@ -50,7 +50,7 @@ def order_of(texts: Texts, store: ObjectStore) -> Order:
     return Order(
         spec=texts.spec,
         source=texts.source,
-        model=promised_model(store, texts.model),
+        model=promised(served_model(store, texts.model)),
         idempotency_key=texts.key,
     )
 

@@ -11,7 +11,7 @@ from jobs.settings import Settings
 from jobs.spec import ClassifySpec, Label
 from producer.connection import Connection, connect
 from producer.inputs import input_rows
-from producer.served import promised_model
+from producer.served import promised, served_model
 from producer.submit import Order, submit
 from producer.watch import wait_for_report
 from tests.crash.bench import CrashBench
@@ -30,7 +30,7 @@ def _seconds_of_a_job(bench: CrashBench, connection: Connection, source: str) ->
     order = Order(
         spec=ClassifySpec(labels=(Label(name="billing"), Label(name="bug"))),
         source=source,
-        model=promised_model(connection.store, str(bench.model)),
+        model=promised(served_model(connection.store, str(bench.model))),
         priority=Priority.URGENT,
     )
     job_id = submit(connection, order, input_rows(source, None, None, None, None, None))

@@ -7,7 +7,17 @@ from engine.detokenizer import TextStream
 from engine.request import Sampling
 from engine.sequence import Chunk, Sequence
 from engine.trie import ChoiceTrie
-from engine.work import ChunkResult, EdgeLogprobs, Generation, HiddenSums, Pooling, Sampled, Scoring
+from engine.work import (
+    ChunkResult,
+    EdgeLogprobs,
+    Encoded,
+    Encoding,
+    Generation,
+    HiddenSums,
+    Pooling,
+    Sampled,
+    Scoring,
+)
 
 
 def generation(num_prompt_tokens: int, max_tokens: int, priority: int = 0, first_token: int = 0) -> Sequence:
@@ -58,3 +68,5 @@ def result_of(chunk: Chunk) -> ChunkResult:
             return EdgeLogprobs(dict.fromkeys(range(len(trie.edges)), -1.0))
         case Pooling():
             return HiddenSums([1.0 * chunk.num_tokens, 2.0 * chunk.num_tokens], [1.0, 2.0])
+        case Encoding():
+            return Encoded([1.0 * chunk.num_tokens])

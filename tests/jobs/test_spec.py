@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from jobs.spec import ClassifySpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
+from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
 
 SPEC: TypeAdapter[Spec] = TypeAdapter(Spec)
 
@@ -80,6 +80,9 @@ def test_an_unknown_kind_is_refused() -> None:
     [
         ClassifySpec(labels=labels("a", "b"), examples=(Example(text="t", label="b"),)),
         ClassifySpec(labels=labels("a", "b"), scores=False),
+        ClassifySpec(multi=True, threshold=0.2),
+        EmbedSpec(),
+        EmbedSpec(pool="cls", layer=3),
         SummarizeSpec(max_words=30),
         GenerateSpec(stop=("\n",), seed=3, system="be brief"),
         GenerateSpec(temperature=1.0, top_k=3, min_p=0.1, json_schema='{"type": "object"}'),

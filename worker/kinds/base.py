@@ -38,12 +38,15 @@ def make_kind(
     from worker.kinds.embed import Embed
     from worker.kinds.fitted import Fitted
     from worker.kinds.generate import Generate
+    from worker.kinds.own_labels import OwnLabels
     from worker.kinds.summarize import Summarize
 
     match spec:
         case ClassifySpec(head=ref) if ref is not None:
             assert head is not None, "whoever runs a job with a head has read it"
             return Fitted(spec, model, head)
+        case ClassifySpec() if model.abilities.labels is not None:
+            return OwnLabels(spec, model)
         case ClassifySpec():
             return Classify(spec, model, job_prior)
         case SummarizeSpec():

@@ -9,12 +9,13 @@ from producer import options
 from producer.errors import UserError
 
 Pool = Annotated[
-    str, typer.Option(help="mean, last or mean+last, over the tokens.", rich_help_panel=options.JOB)
+    str,
+    typer.Option(help="default, mean, last, mean+last or cls.", rich_help_panel=options.JOB),
 ]
 Layer = Annotated[int, typer.Option(help="Whose hidden states; -1 is the last.", rich_help_panel=options.JOB)]
 
 
-def embed(pool: Pool = "mean", layer: Layer = -1) -> EmbedSpec:
+def embed(pool: Pool = "default", layer: Layer = -1) -> EmbedSpec:
     """A vector per text: the model's pooled hidden states."""
     allowed = get_args(EmbedSpec.model_fields["pool"].annotation)
     if pool not in allowed:
