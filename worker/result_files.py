@@ -24,7 +24,7 @@ Record = dict[str, JsonValue]
 
 _RESULT_FIELDS: dict[Kind, tuple[str, ...]] = {
     "classify": ("label", "confidence"),
-    "summarize": ("summary", "sections"),
+    "summarize": ("summary", "strategy", "sections", "levels", "low_quality"),
     "generate": ("text", "finish_reason"),
     "embed": ("embedding",),
 }
@@ -33,6 +33,7 @@ _ID = "id"
 _ARROW_TYPES = {
     "confidence": pa.float64(),
     "sections": pa.int64(),
+    "levels": pa.int64(),
     "embedding": pa.list_(pa.float32()),
 }
 _PREFIX = "bydawn_"
