@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any, Self
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -16,7 +15,7 @@ VARIABLES = {
     "text": "the document, a section of it, or the notes of its sections; must stand in it once",
     "stage": '"document", "section" or "notes": what `text` is',
     "section": "the section's number, from 1; 0 where `text` is no section",
-    "sections": "how many sections the document has",
+    "sections": "of how many; 1 where `text` is no section",
     "title": "the document's file name; empty for a table's rows",
     "max_words": "as --max-words says",
     "style": "as --style says",
@@ -52,7 +51,7 @@ class PromptTemplate(BaseModel):
         return self
 
     def uses(self, variable: str) -> bool:
-        return variable in find_undeclared_variables(_environment().parse(self.text))
+        return any(name.name == variable for name in _environment().parse(self.text).find_all(nodes.Name))
 
     def render(self, values: dict[str, Any]) -> str:
         """The prompt for one text; `values` has all of `VARIABLES`."""
@@ -94,12 +93,13 @@ def _check_nodes(tree: nodes.Template) -> None:
 
 
 def _check_names(tree: nodes.Template) -> None:
-    for name in sorted(find_undeclared_variables(tree) - set(VARIABLES)):
+    names = [name.name for name in tree.find_all(nodes.Name)]
+    for name in sorted(set(names) - set(VARIABLES)):
         close = get_close_matches(name, VARIABLES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         known = ", ".join(VARIABLES)
         raise ValueError(f"the prompt has the unknown variable {name!r}{hint}; there are {known}")
-    if (times := sum(name.name == "text" for name in tree.find_all(nodes.Name))) != 1:
+    if (times := names.count("text")) != 1:
         raise ValueError(f"the prompt must have {{{{ text }}}} in it once, not {times} times")
 
 
@@ -113,7 +113,7 @@ def _check_text_is_shown(text: str) -> None:
         }  # fmt: skip
         try:
             shown = render(text, values)
-        except (TemplateError, TypeError, ValueError) as error:
+        except (TemplateError, TypeError, ValueError, SyntaxError, RecursionError) as error:
             raise ValueError(f"the prompt can't be filled in: {error}") from error
         if _SENTINEL not in shown.lower():
             raise ValueError(

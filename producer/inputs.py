@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.documents import SUFFIXES
+from jobs.prompt_template import PromptTemplate
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
 from jobs.spec import Example, Label
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
@@ -66,6 +67,17 @@ def parse_schema(file: Path | None) -> str | None:
     return None if file is None else json.dumps(_read_json(file))
 
 
+def parse_prompt(file: Path | None) -> PromptTemplate | None:
+    """The prompt in a file, checked for every text that it may be filled with."""
+    if file is None:
+        return None
+    try:
+        return PromptTemplate.of(_read_text(file))
+    except ValidationError as error:
+        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise UserError(f"--prompt-file {file}: {reason}") from error
+
+
 def parse_examples(file: Path | None, text_field: str | None, label_field: str) -> tuple[Example, ...]:
     """Labelled rows of a table, for the shared part of the prompt."""
     if file is None:
@@ -82,12 +94,20 @@ def _example(row: InputRow, label_field: str) -> Example:
 
 
 def _read_json(path: Path) -> Any:
+    text = _read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}") from error
+        return json.loads(text)
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8; save it as UTF-8") from error
 
 
 def identity(source: str) -> str:

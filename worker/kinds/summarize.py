@@ -1,6 +1,7 @@
 """Summarise: a document that fits a section in one request, a longer one in sections, merged in a tree."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 from jobs.manifest import Row
@@ -14,20 +15,36 @@ from worker.summaries.writer import Writer
 
 
 class Summarize:
+    """Of the rows of a shard that have the same text, the first one is summarised and the others copy it."""
+
     def __init__(self, spec: SummarizeSpec, model: Model, memory: ShardMemory) -> None:
         self._spec = spec
         self._model = model
         self._memory = memory
+        self._begun: dict[bytes, tuple[str, asyncio.Task[Found]]] = {}
 
     async def prepare(self) -> None:
         """Nothing is shared between documents."""
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
-        text = as_data(text)
         title = "" if row.document is None else row.document.name
-        writer = await asyncio.to_thread(Writer, self._spec, self._model, self._memory, row.id, title, text)
-        found = await summarize(self._spec, writer, text)
+        key = self._key(title, text)
+        if (begun := self._begun.get(key)) is not None:
+            first_id, first = begun
+            return _result(await first) | {"copy_of": first_id}, Usage()
+        task = asyncio.create_task(self._summarize(row.id, title, as_data(text)))
+        self._begun[key] = row.id, task
+        found = await task
         return _result(found), found.summary.usage
+
+    async def _summarize(self, row_id: str, title: str, text: str) -> Found:
+        writer = await asyncio.to_thread(Writer, self._spec, self._model, self._memory, row_id, title, text)
+        return await summarize(self._spec, writer, text)
+
+    def _key(self, title: str, text: str) -> bytes:
+        """Of all that a summary depends on within a job."""
+        asked = f"{title}\0{text}" if self._spec.prompt and self._spec.prompt.uses("title") else text
+        return hashlib.sha256(asked.encode(errors="surrogatepass")).digest()
 
 
 def _result(found: Found) -> dict[str, Any]:

@@ -56,7 +56,11 @@ class Writer:
 
     async def write_all(self, stage: Stage, texts: Sequence[str]) -> list[Summary]:
         """A summary of each text, asked side by side."""
-        places = [Place(self._title, number, len(texts)) for number in range(1, len(texts) + 1)]
+        is_section = stage is Stage.SECTION
+        places = [
+            Place(self._title, number, len(texts)) if is_section else Place(self._title)
+            for number in range(1, len(texts) + 1)
+        ]
         return list(await asyncio.gather(*map(self.write, [stage] * len(texts), texts, places)))
 
     async def write(self, stage: Stage, text: str, place: Place | None = None) -> Summary:

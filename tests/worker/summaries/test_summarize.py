@@ -5,11 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from engine import FinishReason, Request
-from jobs.manifest import Row
-from jobs.outcome import Code, RowError
+from jobs.manifest import DocumentRef, Row
+from jobs.outcome import Code, RowError, Usage
+from jobs.prompt_template import PromptTemplate
 from jobs.spec import SummarizeSpec
+from jobs.styles import STYLES
 from tests.worker.fakes import Answer, FakeEngine, completion, fake_model
 from worker.engine_messages import Result
 from worker.kinds import make_kind
@@ -159,3 +162,102 @@ def test_a_summary_that_the_models_context_cannot_hold_is_refused() -> None:
     with pytest.raises(RowError, match="no room") as error:
         summarized(SummarizeSpec(max_words=500), lambda *_: completion("x"), "a b", max_len=300)
     assert error.value.code is Code.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("style", "answer", "summary"),
+    [
+        ("tldr", GOOD, "The document is about a lift that was repaired."),
+        ("bullets", "The lift is repaired\n- The town pays", "- The lift is repaired\n- The town pays"),
+        ("headline", " Town repairs lift.", "Town repairs lift"),
+        (
+            "minutes",
+            "The lift\n\nDecided:\n- The town pays",
+            "Discussed:\n- The lift\nDecided:\n- The town pays",
+        ),
+    ],
+)
+def test_each_style_is_asked_for_in_its_words_and_has_its_shape(
+    style: Any, answer: str, summary: str
+) -> None:
+    result, engine = summarized(SummarizeSpec(style=style, max_words=30), lambda *_: completion(answer))
+    assert result["summary"] == summary
+    wish = STYLES[style].wish.format(about="", words=30)
+    assert " ".join(wish.split()) in engine.prompts[0]
+
+
+def test_a_style_is_asked_of_the_last_merge_alone() -> None:
+    spec = SummarizeSpec(style="headline", max_words=10, section_tokens=100)
+    _, engine = summarized(spec, lambda *_: completion(" these paragraphs."), long_text())
+    *notes, last = ["headline" in prompt for prompt in engine.prompts]
+    assert (any(notes), last) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "asked", "opened"),
+    [
+        ({}, LIFT, "", True),
+        ({"language": "Dutch"}, LIFT, "Write in Dutch.", False),
+        (
+            {},
+            "Der Aufzug ist wieder repariert, und die Stadt zahlt.",
+            "Write in the language of the document.",
+            False,
+        ),
+        ({"focus": "Who pays?"}, LIFT, "(Who pays?)", False),
+    ],
+)
+def test_the_language_and_the_question_are_asked_for_and_then_no_english_words_are_given(
+    given: Any, text: str, asked: str, opened: bool
+) -> None:
+    _, engine = summarized(SummarizeSpec(**given), lambda *_: completion(GOOD), text)
+    assert asked in engine.prompts[0]
+    assert engine.prompts[0].endswith("The document is about") is opened
+
+
+def test_a_prompt_of_ones_own_is_asked_with_the_text_between_the_marks() -> None:
+    own = "{{ title }} {{ section }} of {{ sections }} as {{ stage }}\n{{ text }}\nBe brief!"
+    spec = SummarizeSpec(prompt=PromptTemplate.of(own), max_words=10, section_tokens=100)
+    row = Row(id="1", text=long_text(20), document=DocumentRef(name="a.txt"))
+    _, engine = run(spec, lambda *_: completion("It has eight words."), row)
+    first, *_, last = engine.prompts
+    assert "a.txt 1 of 2 as section <document> Paragraph 0 " in first
+    assert first.endswith("</document> Be brief!")
+    assert "a.txt 0 of 1 as notes <document> It has eight words." in last
+
+
+def test_a_question_that_ones_own_prompt_leaves_out_is_refused() -> None:
+    with pytest.raises(ValidationError, match="--focus is given, and the prompt doesn't use"):
+        SummarizeSpec(prompt=PromptTemplate.of("{{ text }}"), focus="Who pays?")
+
+
+def test_refine_carries_one_summary_through_the_sections_in_order() -> None:
+    spec = SummarizeSpec(strategy="refine", max_words=10, section_tokens=100)
+    result, engine = summarized(spec, lambda *_: completion(" these paragraphs."), long_text(30))
+    assert (result["strategy"], result["levels"]) == ("refine", result["sections"])
+    assert result["sections"] == len(engine.prompts) >= 3
+    assert all("Summary so far: It is about these paragraphs." in prompt for prompt in engine.prompts[1:])
+    assert "Paragraph 29 " in engine.prompts[-1]
+
+
+def test_stuff_never_cuts_and_refuses_what_the_context_cannot_hold() -> None:
+    spec = SummarizeSpec(strategy="stuff", max_words=10, section_tokens=64)
+    result, engine = summarized(spec, lambda *_: completion(" these paragraphs."), long_text(20))
+    assert (result["strategy"], result["sections"], len(engine.prompts)) == ("stuff", 1, 1)
+    with pytest.raises(RowError, match="--strategy auto") as error:
+        summarized(spec, lambda *_: completion("x"), long_text(60))
+    assert error.value.code is Code.TOO_LONG
+
+
+def test_a_text_that_stands_in_a_shard_twice_is_summarised_once_and_copied() -> None:
+    model, engine = fake_model(lambda *_: completion(GOOD))
+    kind = make_kind(SummarizeSpec(), model)
+
+    async def side_by_side() -> list[tuple[dict[str, Any], Usage]]:
+        return list(await asyncio.gather(*(kind.run(Row(id=row_id), LIFT) for row_id in "ab")))
+
+    (first, cost), (second, no_cost) = asyncio.run(side_by_side())
+    assert second == {**first, "copy_of": "a"}
+    assert "copy_of" not in first
+    assert (cost.prompt_tokens > 0, no_cost) == (True, Usage())
+    assert len(engine.prompts) == 1
