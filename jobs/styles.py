@@ -42,6 +42,12 @@ NOTE = Style(
 """Of a section, and of a merge before the last, whatever the summary will be: headlines would leave nothing
 to merge."""
 
+PART_WORDS = 40
+"""A paragraph of at least twice as many is put together of parts with about so many each, which cover one
+stretch of the document after the other. A small model that merges everything keeps the first notes alone."""
+
+NEXT_PART_OPENING = "It also covers"
+
 STYLES: dict[StyleName, Style] = {
     "paragraph": Style(
         Form.SENTENCES,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.spec import SummarizeSpec
-from jobs.styles import NOTE, STYLES, Form, Style
+from jobs.styles import NEXT_PART_OPENING, NOTE, STYLES, Form, Style
 from worker.summaries.fence import fenced
 
 SYSTEM = "You write short, factual summaries of documents."
@@ -18,22 +18,28 @@ class Stage(StrEnum):
 
     DOCUMENT = "document"
     SECTION = "section"
-    NOTES = "notes"  # the last merge: its answer is the summary
-    SOME_NOTES = "some_notes"  # a merge before the last
+    NOTES = "notes"  # of sections
 
-    @property
-    def is_last(self) -> bool:
-        """Whether its answer is the summary."""
-        return self in (Stage.DOCUMENT, Stage.NOTES)
+
+class Use(StrEnum):
+    """What becomes of an answer."""
+
+    SUMMARY = "summary"
+    NOTE = "note"  # it is merged with others
+    PART = "part"  # it stands in the summary, beside others
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a document a text stands."""
+class Ask:
+    """What is wanted of a text, and where in the document that stands; `part` counts from 1."""
 
+    stage: Stage
+    use: Use
+    max_words: int
     title: str = ""
     section: int = 0
     sections: int = 1
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +58,24 @@ class Prompts:
         self._spec = spec
         self._is_english = is_english
 
-    def form(self, stage: Stage) -> Form:
-        return self._style(stage).form
+    def form(self, use: Use) -> Form:
+        return self._style(use).form
 
-    def max_words(self, stage: Stage) -> int:
-        return self._spec.max_words if stage.is_last else max(self._spec.max_words, NOTE.words)
-
-    def of(self, stage: Stage, text: str, place: Place) -> Prompt:
+    def of(self, ask: Ask, text: str) -> Prompt:
         """The text is what `as_data` has given."""
         if self._spec.prompt is not None:
-            asked = self._spec.prompt.render(self._values(stage, fenced(text), place))
+            asked = self._spec.prompt.render(self._values(ask, fenced(text)))
             return _prompt(asked, "", asked.replace(text, ""))
-        question = f"{_AS_DATA}\n{self._wish(stage)}"
-        return _prompt(f"{fenced(text)}\n\n{question}", self._opening(stage), question)
+        question = f"{_AS_DATA}\n{self._wish(ask)}"
+        return _prompt(f"{fenced(text)}\n\n{question}", self._opening(ask), question)
 
-    def _style(self, stage: Stage) -> Style:
-        return STYLES[self._spec.style] if stage.is_last else NOTE
+    def _style(self, use: Use) -> Style:
+        return STYLES[self._spec.style] if use is Use.SUMMARY else NOTE
 
-    def _wish(self, stage: Stage) -> str:
-        style = self._style(stage)
-        wish = style.merge_wish if stage in (Stage.NOTES, Stage.SOME_NOTES) else style.wish
-        filled = wish.format(about=self._about(), words=self.max_words(stage))
+    def _wish(self, ask: Ask) -> str:
+        style = self._style(ask.use)
+        wish = style.merge_wish if ask.stage is Stage.NOTES else style.wish
+        filled = wish.format(about=self._about(), words=ask.max_words)
         return " ".join(filter(None, (filled, self._in_language())))
 
     def _about(self) -> str:
@@ -83,19 +86,21 @@ class Prompts:
             return f"Write in {self._spec.language}."
         return "" if self._is_english else "Write in the language of the document."
 
-    def _opening(self, stage: Stage) -> str:
+    def _opening(self, ask: Ask) -> str:
         if self._spec.language or self._spec.focus or not self._is_english:
             return ""
-        return self._style(stage).opening
+        if ask.use is Use.PART:
+            return STYLES["paragraph"].opening if ask.part == 1 else NEXT_PART_OPENING
+        return self._style(ask.use).opening
 
-    def _values(self, stage: Stage, text: str, place: Place) -> dict[str, object]:
+    def _values(self, ask: Ask, text: str) -> dict[str, object]:
         return {
             "text": text,
-            "stage": "notes" if stage is Stage.SOME_NOTES else stage.value,
-            "section": place.section,
-            "sections": place.sections,
-            "title": place.title,
-            "max_words": self.max_words(stage),
+            "stage": ask.stage.value,
+            "section": ask.section,
+            "sections": ask.sections,
+            "title": ask.title,
+            "max_words": ask.max_words,
             "style": self._spec.style,
             "language": self._spec.language or "",
             "focus": self._spec.focus or "",

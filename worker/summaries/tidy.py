@@ -38,14 +38,14 @@ def _tidy_sentences(text: str, max_words: int, ended: bool) -> str:
     paragraph = " ".join(_LIST_NUMBER.sub("", text + " ").split())
     found = sentences(paragraph)
     whole = (each for each in found if is_whole(each, ended and each is found[-1]))
-    kept = list(_within(_each_once(whole), max_words))
+    kept = list(_within(each_once(whole), max_words))
     return " ".join(kept) or _cut(paragraph, max_words)
 
 
 def _tidy_lines(text: str, max_words: int, ended: bool) -> str:
     given = [line for line in text.splitlines() if line.strip()]
     lines = [_EMPHASIS.sub("", line.strip()) for line in (given if ended else given[:-1] or given)]
-    items = _each_once(item for line in lines if (item := _BULLET.sub("", line)))
+    items = each_once(item for line in lines if (item := _BULLET.sub("", line)))
     # A heading, which ends with a colon, is no point of its own.
     marked = (item if item.endswith(":") else f"- {item}" for item in items)
     kept = list(_within(marked, max_words))
@@ -70,7 +70,8 @@ def _within(pieces: Iterable[str], max_words: int) -> Iterator[str]:
         yield piece
 
 
-def _each_once(pieces: Iterable[str]) -> Iterator[str]:
+def each_once(pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces without those of which most words stand in an earlier one."""
     earlier: list[set[str]] = []
     for piece in pieces:
         words = set(_WORD.findall(piece.lower()))

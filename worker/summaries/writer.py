@@ -10,7 +10,7 @@ from jobs.outcome import Code, RowError, Usage
 from jobs.spec import SummarizeSpec
 from worker.model import Model
 from worker.shard_memory import SectionAnswer, ShardMemory
-from worker.summaries.prompts import Place, Prompt, Prompts, Stage
+from worker.summaries.prompts import Ask, Prompt, Prompts, Stage
 from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse
 from worker.summaries.sections import split_sections
 from worker.summaries.tidy import tidy
@@ -46,39 +46,36 @@ class Writer:
         self._prompts = Prompts(spec, looks_english(text))
         self._tokens_per_word = self._measure(text)
 
-    def split(self, text: str, stage: Stage) -> list[str]:
+    def split(self, text: str, ask: Ask) -> list[str]:
         """Sections of a document or of notes, each with room for its answer."""
-        return split_sections(text, min(self._room(stage), self._spec.section_tokens), self._count_tokens)
+        return split_sections(text, min(self._room(ask), self._spec.section_tokens), self._count_tokens)
 
-    def fits(self, text: str, stage: Stage) -> bool:
+    def fits(self, text: str, ask: Ask) -> bool:
         """Whether the model's context can hold it whole."""
-        return self._count_tokens(text) < self._room(stage)
+        return self._count_tokens(text) < self._room(ask)
 
-    async def write_all(self, stage: Stage, texts: Sequence[str]) -> list[Summary]:
+    async def write_all(self, ask: Ask, texts: Sequence[str]) -> list[Summary]:
         """A summary of each text, asked side by side."""
-        is_section = stage is Stage.SECTION
-        places = [
-            Place(self._title, number, len(texts)) if is_section else Place(self._title)
-            for number in range(1, len(texts) + 1)
-        ]
-        return list(await asyncio.gather(*map(self.write, [stage] * len(texts), texts, places)))
+        asks = [replace(ask, part=number) for number in range(1, len(texts) + 1)]
+        if ask.stage is Stage.SECTION:
+            asks = [replace(each, section=each.part, sections=len(texts)) for each in asks]
+        return list(await asyncio.gather(*map(self.write, asks, texts)))
 
-    async def write(self, stage: Stage, text: str, place: Place | None = None) -> Summary:
+    async def write(self, ask: Ask, text: str) -> Summary:
         """The better of at most two tries: the second is drawn at random, the same draw on every run."""
-        prompt = self._prompts.of(stage, text, place or Place(self._title))
-        first = await self._try(stage, text, prompt, self._sampling(stage))
+        prompt = self._prompts.of(replace(ask, title=self._title), text)
+        first = await self._try(ask, text, prompt, self._sampling(ask))
         if first.flaw is None:
             return first
-        drawn = replace(self._sampling(stage), temperature=0.7, top_p=0.9, seed=_seed(prompt))
-        second = await self._try(stage, text, prompt, drawn)
+        drawn = replace(self._sampling(ask), temperature=0.7, top_p=0.9, seed=_seed(prompt))
+        second = await self._try(ask, text, prompt, drawn)
         best = second if is_worse(first.flaw, second.flaw) else first
         return replace(best, usage=first.usage + second.usage)
 
-    async def _try(self, stage: Stage, text: str, prompt: Prompt, sampling: Sampling) -> Summary:
+    async def _try(self, ask: Ask, text: str, prompt: Prompt, sampling: Sampling) -> Summary:
         answer = await self._ask(prompt, sampling)
         said = prompt.opening + answer.text
-        form, max_words = self._prompts.form(stage), self._prompts.max_words(stage)
-        summary = tidy(said, form, max_words, ended=not answer.cut_off)
+        summary = tidy(said, self._prompts.form(ask.use), ask.max_words, ended=not answer.cut_off)
         answered = Answered(
             # What was given of the answer is none of the model's doing.
             summary=summary.removeprefix(prompt.opening.strip()),
@@ -86,7 +83,7 @@ class Writer:
             was_cut=answer.cut_off,
             source=text,
             instructions=prompt.instructions,
-            max_words=max_words,
+            max_words=ask.max_words,
             in_other_language=self._spec.language is not None,
         )
         return Summary(summary, find_flaw(answered), answer.usage)
@@ -102,14 +99,14 @@ class Writer:
         opening = self._model.tokenizer.encode(prompt.opening, add_special_tokens=False)
         return self._model.tokenizer.chat_token_ids(prompt.messages) + opening
 
-    def _sampling(self, stage: Stage) -> Sampling:
-        max_tokens = round(self._prompts.max_words(stage) * self._tokens_per_word) + _ANSWER_MARGIN_TOKENS
+    def _sampling(self, ask: Ask) -> Sampling:
+        max_tokens = round(ask.max_words * self._tokens_per_word) + _ANSWER_MARGIN_TOKENS
         # A penalty on what the answer has said, not on what the document says: its names must stay sayable.
         return Sampling(max_tokens=max_tokens, frequency_penalty=0.6)
 
-    def _room(self, stage: Stage) -> int:
-        frame = self._prompts.of(stage, "", Place(self._title, 1, 1))
-        used = len(self._token_ids(frame)) + self._sampling(stage).max_tokens
+    def _room(self, ask: Ask) -> int:
+        frame = self._prompts.of(replace(ask, title=self._title), "")
+        used = len(self._token_ids(frame)) + self._sampling(ask).max_tokens
         room = self._model.max_model_len - used
         if room < _LEAST_SECTION_TOKENS:
             raise RowError(

@@ -17,6 +17,7 @@ from tests.worker.fakes import Answer, FakeEngine, completion, fake_model
 from worker.engine_messages import Result
 from worker.kinds import make_kind
 from worker.shard_memory import ShardMemory
+from worker.summaries.strategies import side_by_side
 
 LIFT = "The lift is repaired. The town pays for it."
 GOOD = " a lift that was repaired."
@@ -261,3 +262,34 @@ def test_a_text_that_stands_in_a_shard_twice_is_summarised_once_and_copied() -> 
     assert "copy_of" not in first
     assert (cost.prompt_tokens > 0, no_cost) == (True, Usage())
     assert len(engine.prompts) == 1
+
+
+def test_a_paragraph_long_enough_is_put_together_of_parts_that_cover_the_document_in_order() -> None:
+    def answer(prompt: str, _request: Request) -> Result:
+        return completion(f" paragraph {prompt.split('Paragraph ')[1].split()[0]}.")
+
+    result, engine = summarized(
+        SummarizeSpec(max_words=120, section_tokens=200), answer, long_text(40), max_len=1000
+    )
+    assert (result["sections"], result["levels"]) == (2, 1)
+    assert result["summary"] == "The document is about paragraph 0. It also covers paragraph 20."
+    assert all("at most 60 words" in prompt for prompt in engine.prompts)
+
+
+def test_notes_of_more_sections_than_parts_are_merged_into_the_parts() -> None:
+    def answer(prompt: str, _request: Request) -> Result:
+        merged = "Combine the notes" in prompt
+        return completion(" these paragraphs together." if merged else " these paragraphs.")
+
+    result, engine = summarized(SummarizeSpec(max_words=80, section_tokens=100), answer, long_text())
+    merges = [prompt for prompt in engine.prompts if "Combine the notes" in prompt]
+    assert (result["levels"], len(merges)) == (2, 2)
+    assert sum(prompt.count("It is about these paragraphs.") for prompt in merges) == result["sections"]
+    assert result["summary"].startswith("The document is about these paragraphs together.")
+
+
+def test_sentences_side_by_side_come_from_all_notes_are_said_once_and_fit() -> None:
+    notes = ["The lift works. The town paid.", "The lift works. A bridge fell. It rained all day long."]
+    assert side_by_side(notes, 100) == "The lift works. The town paid. A bridge fell. It rained all day long."
+    assert side_by_side(notes, 9) == "The lift works. The town paid. A bridge fell."
+    assert side_by_side(["word " * 20], 3) == "word word word\u2026"
