@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from jobs.documents import SUFFIXES
 from jobs.prompt_template import PromptTemplate
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
 from jobs.spec import Example, Label
+from jobs.stores import ObjectMissing
+from jobs.stores.patterns import is_pattern
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
+from jobs.stores.source import list_source
 from producer.errors import UserError
 
 
@@ -114,6 +118,9 @@ def identity(source: str) -> str:
     """Where a local input lies and which state it is in, so that an edited file makes another job."""
     if source.startswith("s3://"):
         return source
+    if is_pattern(source):
+        with suppress(ObjectMissing):  # which is said where its rows are read
+            return f"{source}\n{[(ref.uri, ref.version) for ref in list_source(source)]}"
     path = Path(source).resolve()
     # Of a folder only the documents: the results may lie in it, too.
     files = (

@@ -16,7 +16,7 @@ from jobs import layout
 from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
 from jobs.shards import CorruptObjectError, decode_shard
-from jobs.spec import ClassifySpec, Kind, Spec
+from jobs.spec import ClassifySpec, Kind, Spec, SummarizeSpec
 from jobs.stores import ObjectStore
 
 ReadPart = Callable[[Manifest, int], Iterator[Outcome]]
@@ -24,7 +24,7 @@ Record = dict[str, JsonValue]
 
 _RESULT_FIELDS: dict[Kind, tuple[str, ...]] = {
     "classify": ("label", "confidence"),
-    "summarize": ("summary", "strategy", "sections", "levels", "low_quality"),
+    "summarize": ("summary", "strategy", "sections", "levels", "low_quality", "copy_of"),
     "generate": ("text", "finish_reason"),
     "embed": ("embedding",),
 }
@@ -126,6 +126,8 @@ class _Table:
 def _result_fields(spec: Spec) -> tuple[str, ...]:
     if isinstance(spec, ClassifySpec) and not spec.scores:
         return ("label",)
+    if isinstance(spec, SummarizeSpec) and spec.cite:
+        return (*_RESULT_FIELDS[spec.kind], "citations")
     return _RESULT_FIELDS[spec.kind]
 
 

@@ -240,3 +240,9 @@ def test_two_threads_that_close_at_once_do_no_harm() -> None:
         thread.join()
     with pytest.raises(StoreUnavailable):
         parsers.text("a.pdf", b"fine")
+
+
+def test_a_documents_pages_come_with_its_text(real_parsers: DocumentParsers) -> None:
+    assert real_parsers.text("a.pdf", make_pdf("one", "two")).pages == ["one\n\n", "two"]
+    assert real_parsers.text("a.txt", b"one\ftwo").pages == ["one\n\n", "two"]
+    assert real_parsers.text("a.txt", b"one").pages == []

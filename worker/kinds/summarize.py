@@ -4,11 +4,14 @@ import asyncio
 import hashlib
 from typing import Any
 
+from jobs.documents import PagedText
 from jobs.manifest import Row
 from jobs.outcome import Usage
 from jobs.spec import SummarizeSpec
+from jobs.styles import STYLES
 from worker.model import Model
 from worker.shard_memory import ShardMemory
+from worker.summaries.citations import cite, passages_of
 from worker.summaries.fence import as_data
 from worker.summaries.strategies import Found, summarize
 from worker.summaries.writer import Writer
@@ -21,7 +24,7 @@ class Summarize:
         self._spec = spec
         self._model = model
         self._memory = memory
-        self._begun: dict[bytes, tuple[str, asyncio.Task[Found]]] = {}
+        self._begun: dict[bytes, tuple[str, asyncio.Task[tuple[dict[str, Any], Usage]]]] = {}
 
     async def prepare(self) -> None:
         """Nothing is shared between documents."""
@@ -31,15 +34,22 @@ class Summarize:
         key = self._key(title, text)
         if (begun := self._begun.get(key)) is not None:
             first_id, first = begun
-            return _result(await first) | {"copy_of": first_id}, Usage()
-        task = asyncio.create_task(self._summarize(row.id, title, as_data(text)))
+            return (await first)[0] | {"copy_of": first_id}, Usage()
+        task = asyncio.create_task(self._summarize(row.id, title, text))
         self._begun[key] = row.id, task
-        found = await task
-        return _result(found), found.summary.usage
+        result, usage = await task
+        return result, usage
 
-    async def _summarize(self, row_id: str, title: str, text: str) -> Found:
-        writer = await asyncio.to_thread(Writer, self._spec, self._model, self._memory, row_id, title, text)
-        return await summarize(self._spec, writer, text)
+    async def _summarize(self, row_id: str, title: str, text: str) -> tuple[dict[str, Any], Usage]:
+        data = as_data(text)
+        writer = await asyncio.to_thread(Writer, self._spec, self._model, self._memory, row_id, title, data)
+        found = await summarize(self._spec, writer, data)
+        result = _result(found)
+        if self._spec.cite:
+            pages = [as_data(page) for page in text.pages] if isinstance(text, PagedText) else []
+            passages = passages_of(found.sections, pages)
+            result["citations"] = cite(found.summary.text, STYLES[self._spec.style].form, passages)
+        return result, found.summary.usage
 
     def _key(self, title: str, text: str) -> bytes:
         """Of all that a summary depends on within a job."""

@@ -7,7 +7,7 @@ from jobs.styles import Form
 from worker.summaries.sections import ends_abbreviated, sentences
 from worker.summaries.words import CLOSERS, SENTENCE_ENDS, count_words, first_words
 
-_LIST_NUMBER = re.compile(r"(?:^|(?<=[.:!?]\s))\d{1,2}[.)]\s+", re.MULTILINE)
+_LIST_MARK = re.compile(r"(?:^|(?<=[.:!?]\s))(?:\d{1,2}[.)]|[-*\u2022])\s+", re.MULTILINE)
 _BULLET = re.compile(r"^(?:[-*\u2022\u2013]+|\d{1,2}[.)])\s+")
 _EMPHASIS = re.compile(r"\*\*|__|^#{1,6}\s+|`")
 _LABEL = re.compile(r"^(?:headline|title|tl;?dr|summary)\s*[:\-\u2013]\s*", re.IGNORECASE)
@@ -35,7 +35,7 @@ def is_cut(summary: str) -> bool:
 
 
 def _tidy_sentences(text: str, max_words: int, ended: bool) -> str:
-    paragraph = " ".join(_LIST_NUMBER.sub("", text + " ").split())
+    paragraph = " ".join(_LIST_MARK.sub("", text + " ").split())
     found = sentences(paragraph)
     whole = (each for each in found if is_whole(each, ended and each is found[-1]))
     kept = list(_within(each_once(whole), max_words))

@@ -61,8 +61,8 @@ def _rouge(references: Sequence[str | None], texts: Sequence[str]) -> dict[str, 
 
 def table(found: Sequence[Figures]) -> Table:
     columns = [
-        "set and system", "rows", "ROUGE-1", "ROUGE-2", "ROUGE-L", "words", "over the limit",
-        "no whole sentence at the end", "marked low_quality", "failed", "canaries said",
+        "set: system", "rows", "R-1", "R-2", "R-L", "words", "too long", "no end", "low_quality", "failed",
+        "canaries",
     ]  # fmt: skip
     return Table("Summaries", columns, [_cells(each) for each in found])
 

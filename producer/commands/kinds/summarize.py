@@ -53,6 +53,12 @@ StrategyOption = Annotated[
         rich_help_panel=options.JOB,
     ),
 ]
+Cite = Annotated[
+    bool,
+    typer.Option(
+        "--cite", help="Say of each sentence which section and page it is from.", rich_help_panel=options.JOB
+    ),
+]
 assert set(get_args(Strategy)) == {"auto", "stuff", "tree", "refine"}
 
 
@@ -64,6 +70,7 @@ def summarize(
     focus: Focus = None,
     prompt_file: PromptFile = None,
     strategy: StrategyOption = "auto",
+    cite: Cite = False,
 ) -> SummarizeSpec:
     """A summary per document, however long it is."""
     known: dict[str, int] = {name: each.words for name, each in STYLES.items()}
@@ -76,5 +83,6 @@ def summarize(
             "focus": focus,
             "prompt": parse_prompt(prompt_file),
             "strategy": strategy,
+            "cite": cite,
         }
     )

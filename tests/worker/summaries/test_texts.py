@@ -44,8 +44,8 @@ def test_a_summary_ends_with_a_whole_sentence_and_says_nothing_twice() -> None:
     assert tidy(text, Form.SENTENCES, 50) == "The lift works. It was paid for by the town."
 
 
-def test_list_numbers_are_no_sentences_and_closing_numbers_stay() -> None:
-    text = "The points are: 1. The board met. 2. It saw measures 4 and 6. It ended."
+def test_list_marks_are_no_sentences_and_closing_numbers_stay() -> None:
+    text = "The points are: 1. The board met. - It saw measures 4 and 6. It ended."
     expected = "The points are: The board met. It saw measures 4 and 6. It ended."
     assert tidy(text, Form.SENTENCES, 50) == expected
 
