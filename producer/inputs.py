@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from jobs.documents import SUFFIXES
+from jobs.prompt_template import PromptTemplate
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
+from jobs.stores import ObjectMissing
+from jobs.stores.patterns import is_pattern
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
+from jobs.stores.source import list_source
 from producer.errors import UserError
 
 
@@ -48,19 +55,41 @@ def parse_schema(file: Path | None) -> str | None:
     return None if file is None else json.dumps(_read_json(file))
 
 
-def _read_json(path: Path) -> Any:
+def parse_prompt(file: Path | None) -> PromptTemplate | None:
+    """The prompt in a file, checked for every text that it may be filled with."""
+    if file is None:
+        return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}") from error
+        return PromptTemplate.of(_read_text(file))
+    except ValidationError as error:
+        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise UserError(f"--prompt-file {file}: {reason}") from error
+
+
+def _read_json(path: Path) -> Any:
+    text = _read_text(path)
+    try:
+        return json.loads(text)
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8; save it as UTF-8") from error
 
 
 def identity(source: str) -> str:
     """Where a local input lies and which state it is in, so that an edited file makes another job."""
     if source.startswith("s3://"):
         return source
+    if is_pattern(source):
+        with suppress(ObjectMissing):  # which is said where its rows are read
+            return f"{source}\n{[(ref.uri, ref.version) for ref in list_source(source)]}"
     path = Path(source).resolve()
     # Of a folder only the documents: the results may lie in it, too.
     files = (

@@ -13,7 +13,7 @@ from jobs.readers import InputError, InputRow, read_rows
 from jobs.spec import Example, Label
 from producer.errors import UserError
 
-GIVE_LABELS = "give the labels either as --labels a,b,c or as --labels-file FILE, or --head HEAD, which `bydawn fit` makes"
+GIVE_LABELS = "give the labels as --labels a,b,c or as --labels-file FILE, or --head HEAD of `bydawn fit`"
 
 _SEED = 0
 _KEYS = "name, description and examples"

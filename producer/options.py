@@ -12,7 +12,8 @@ INPUT, JOB, WHERE = "Input", "Job", "Where"
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="INPUT", help="A .csv, .tsv, .jsonl or .parquet file, a folder of documents, or s3://..."
+        metavar="INPUT",
+        help="A .csv, .tsv, .jsonl or .parquet file, a folder of documents, s3://..., or a pattern with *.",
     ),
 ]
 TextField = Annotated[

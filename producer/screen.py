@@ -113,7 +113,8 @@ def _cells(kind: Kind, line: dict[str, Any]) -> list[Text]:
             confidence = [Text(f"{line['confidence']:.2f}")] if "confidence" in line else []
             return [_plain(_labels(line)), *confidence]
         case "summarize":
-            return [_plain(line["summary"])]
+            mark = line.get("low_quality")
+            return [_plain(line["summary"]) + (Text(f" [{mark}]", "yellow") if mark else Text())]
         case _:
             return [_plain(line["text"])]
 

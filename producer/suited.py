@@ -45,7 +45,8 @@ def _suited_labels(spec: ClassifySpec, served: ServedModel) -> ClassifySpec:
         )
     if served.multi_label and spec.abstain_below is not None:
         raise UserError(
-            f"the model {served.name} gives no label where none reaches --threshold: leave --abstain-below out"
+            f"the model {served.name} gives no label where none reaches --threshold: "
+            "leave --abstain-below out"
         )
     # What it has learned needs no prior.
     return spec.model_copy(update={"multi": served.multi_label, "calibration": "none"})

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 
-from jobs.documents import DocumentError, is_plain, parse_document
+from jobs.documents import DocumentError, PagedText, is_plain, parse_document
 from jobs.outcome import Code
 from jobs.stores import StoreUnavailable
 from worker.parse_process import LimitBroken, ParseLimits, ParserDied, ParserProcess
@@ -39,7 +39,7 @@ class DocumentParsers:
         with self._lock:
             return [process.pid for process in (*self._idle, *self._busy)]
 
-    def text(self, name: str, body: bytes, unwanted: threading.Event | None = None) -> str:
+    def text(self, name: str, body: bytes, unwanted: threading.Event | None = None) -> PagedText:
         """The document's text; the wait for a free process does not count.
 
         Raises:
@@ -48,7 +48,8 @@ class DocumentParsers:
             StoreUnavailable: this worker is being closed, and the document is for another one.
         """
         if is_plain(name, body):
-            return parse_document(name, body).text
+            document = parse_document(name, body)
+            return PagedText(document.text, document.page_starts)
         return _text(self._ask(name, body, unwanted or threading.Event()))
 
     def drop(self, unwanted: threading.Event) -> None:
@@ -121,9 +122,9 @@ class DocumentParsers:
             raise StoreUnavailable("this worker is being closed; its documents are read elsewhere")
 
 
-def _text(answer: bytes) -> str:
+def _text(answer: bytes) -> PagedText:
     """What `parse_child` wrote. It comes from a process that a document may have taken over."""
     told = json.loads(answer)
     if "text" in told:
-        return str(told["text"])
+        return PagedText(str(told["text"]), tuple(map(int, told["page_starts"])))
     raise DocumentError(Code(told["code"]), str(told["message"]))

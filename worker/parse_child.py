@@ -39,14 +39,15 @@ def serve(parse: Callable[[str, bytes], Document] = parse_document) -> None:
 
 def _answer(parse: Callable[[str, bytes], Document], name: str, body: bytes) -> bytes:
     try:
-        return _encoded(text=parse(name, body).text)
+        document = parse(name, body)
+        return _encoded(text=document.text, page_starts=document.page_starts)
     except DocumentError as error:
         return _encoded(code=error.code, message=str(error))
     except MemoryError:
         return OUT_OF_MEMORY
 
 
-def _encoded(**answer: str) -> bytes:
+def _encoded(**answer: str | tuple[int, ...]) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode(errors="replace")
 
 

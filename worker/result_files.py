@@ -16,7 +16,7 @@ from jobs import layout
 from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
 from jobs.shards import CorruptObjectError, decode_shard
-from jobs.spec import ClassifySpec, Kind, Spec
+from jobs.spec import ClassifySpec, Kind, Spec, SummarizeSpec
 from jobs.stores import ObjectStore
 
 ReadPart = Callable[[Manifest, int], Iterator[Outcome]]
@@ -24,7 +24,7 @@ Record = dict[str, JsonValue]
 
 _RESULT_FIELDS: dict[Kind, tuple[str, ...]] = {
     "classify": ("label", "confidence"),
-    "summarize": ("summary", "sections"),
+    "summarize": ("summary", "strategy", "sections", "levels", "low_quality", "copy_of"),
     "generate": ("text", "finish_reason"),
     "embed": ("embedding",),
 }
@@ -34,6 +34,7 @@ _ARROW_TYPES = {
     "confidence": pa.float64(),
     "labels": pa.list_(pa.string()),
     "sections": pa.int64(),
+    "levels": pa.int64(),
     "embedding": pa.list_(pa.float32()),
 }
 _PREFIX = "bydawn_"
@@ -126,6 +127,8 @@ class _Table:
 def _result_fields(spec: Spec) -> tuple[str, ...]:
     if isinstance(spec, ClassifySpec):
         return _classify_fields(spec)
+    if isinstance(spec, SummarizeSpec) and spec.cite:
+        return (*_RESULT_FIELDS[spec.kind], "citations")
     return _RESULT_FIELDS[spec.kind]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from engine import Completion, Request
+from engine import Completion, FinishReason, Request
 from jobs.outcome import Outcome, Status, Usage
 from worker.model import usage_of
 
@@ -19,6 +19,7 @@ class SectionAnswer(BaseModel):
     row_id: str
     asked: str
     text: str
+    cut_off: bool = False
     usage: Usage = Usage()
 
 
@@ -49,7 +50,11 @@ class ShardMemory:
 
     def keep_section(self, row_id: str, request: Request, completion: Completion) -> SectionAnswer:
         answer = SectionAnswer(
-            row_id=row_id, asked=_digest(request), text=completion.text, usage=usage_of(completion)
+            row_id=row_id,
+            asked=_digest(request),
+            text=completion.text,
+            cut_off=completion.finish_reason is FinishReason.LENGTH,
+            usage=usage_of(completion),
         )
         self._keep(answer)
         return answer

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from jobs.documents.cleanup import clean
 from jobs.documents.document import Document, DocumentError
 from jobs.documents.docx import parse_docx
+from jobs.documents.eml import parse_eml
 from jobs.documents.html import parse_html
 from jobs.documents.pdf import parse_pdf
 from jobs.documents.plain import parse_plain
@@ -19,9 +20,11 @@ _PARSERS: dict[str, Callable[[bytes], Document]] = {
     ".htm": parse_html,
     ".pdf": parse_pdf,
     ".docx": parse_docx,
+    ".eml": parse_eml,
 }
 SUFFIXES = frozenset(_PARSERS)
 _PLAIN_SUFFIXES = {suffix for suffix, parse in _PARSERS.items() if parse is parse_plain}
+_PAGED_SUFFIXES = _PLAIN_SUFFIXES | {".pdf"}  # old plain texts have form feeds
 _MAX_PLAIN_BYTES = 8 << 20
 
 
@@ -56,4 +59,16 @@ def parse_document(name: str, body: bytes) -> Document:
     except Exception as error:  # parsers fail on broken bytes in ways of their own
         fault = f"{name} is not a readable {suffix} file ({type(error).__name__}); save it anew and resubmit"
         raise DocumentError(Code.UNREADABLE, fault) from error
-    return Document(clean(document.text), document.pages)
+    return _cleaned(document.text, suffix)
+
+
+def _cleaned(text: str, suffix: str) -> Document:
+    if suffix not in _PAGED_SUFFIXES:
+        return Document(clean(text))
+    pages = [clean(page) for page in text.split("\f")]
+    starts: list[int] = []
+    whole = ""
+    for page in pages:
+        starts.append(len(whole) + (2 if whole and page else 0))
+        whole = f"{whole}\n\n{page}" if whole and page else whole or page
+    return Document(whole, tuple(starts) if suffix == ".pdf" or len(pages) > 1 else ())

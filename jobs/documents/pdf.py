@@ -22,7 +22,7 @@ def parse_pdf(body: bytes) -> Document:
         raise DocumentError(
             Code.NEEDS_OCR, f"has no text on any of its {len(pages)} pages; run OCR over it first"
         )
-    return Document(join_hyphenated("\n\n".join(pages)), len(pages))
+    return Document(join_hyphenated("\n\n\f".join(page.replace("\f", "\n") for page in pages)))
 
 
 def _unlock(reader: "PdfReader") -> None:

@@ -18,6 +18,7 @@ from jobs.readers.row import InputError, InputRow
 from jobs.readers.table import Table, table_rows
 from jobs.stores import InvalidKey, ObjectMissing
 from jobs.stores.locations import S3Location, parse_location
+from jobs.stores.patterns import is_pattern, pattern_root
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import list_source, open_source
 
@@ -42,6 +43,9 @@ def read_rows(
     its store fails.
     """
     with _clear_errors(source):
+        if is_pattern(source):
+            yield from document_rows(source, list_source(source, access), pattern_root(source))
+            return
         location = parse_location(source)
         if _table_reader(location) is None:
             yield from document_rows(source, list_source(source, access), _root(location))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from jobs.stores.base import ObjectChanged, ObjectMissing, StoreError
 from jobs.stores.locations import S3Location, parse_location
+from jobs.stores.patterns import is_pattern, pattern_regex, pattern_root
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ class SourceRef:
 def list_source(uri: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[SourceRef]:
     """The file or object itself, or all below the folder or prefix, in the store's order of paths.
 
-    Links to folders are not followed. The first `next` raises `ObjectMissing` where nothing has that name.
+    An address with a `*` is all that match it. Links to folders are not followed. The first `next` raises
+    `ObjectMissing` where nothing has that name.
     """
+    if is_pattern(uri):
+        yield from _matching(uri, access)
+        return
     location = parse_location(uri)
     if isinstance(location, S3Location):
         yield from _list_s3(location, _shared_client(access))
@@ -40,6 +45,17 @@ def list_source(uri: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[SourceR
         yield from (_file_ref(path) for path in _files_below(location))
     else:
         yield _file_ref(location)
+
+
+def _matching(pattern: str, access: S3Access) -> Iterator[SourceRef]:
+    regex = pattern_regex(pattern)
+    found = False
+    for ref in list_source(pattern_root(pattern), access):
+        if regex.fullmatch(ref.uri):
+            found = True
+            yield ref
+    if not found:
+        raise ObjectMissing(f"nothing matches {pattern}; `*` stands for a name's part, `**` for folders, too")
 
 
 def open_source(uri: str, version: str | None = None, access: S3Access = DEFAULT_ACCESS) -> BinaryIO:

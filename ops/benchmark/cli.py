@@ -1,4 +1,4 @@
-"""The command: `bash ops/bench cpu`, `exact`, `scheduler` and `memory`."""
+"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory` and `summaries`."""
 
 import json
 import tempfile
@@ -14,6 +14,7 @@ from ops.benchmark import memory as memory_use
 from ops.benchmark import report, scheduler_time
 from ops.benchmark.run import Run
 from ops.benchmark.screen import screen
+from ops.benchmark.summaries.command import summaries
 from ops.benchmark.systems import MODEL, Pythons, ceilings, systems
 from ops.benchmark.works import works
 
@@ -26,6 +27,7 @@ and summ_qmsum_segments_val.jsonl (github.com/Yale-LILY/QMSum, cut into segments
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app.command()(summaries)
 console = Console()
 Letters = Annotated[str, typer.Option("--works", help="Letters of works: a,b,c,d,e.")]
 Data = Annotated[Path | None, typer.Option(envvar="BYDAWN_BENCH_DATA", help="The folder of the data sets.")]

@@ -260,3 +260,9 @@ def test_what_nobody_waits_for_any_more_ends_at_once_and_others_go_on() -> None:
             parsers.text("e.pdf", b"fine", unwanted)
         parsers.drop(wanted)
     parsers.close()
+
+
+def test_a_documents_pages_come_with_its_text(real_parsers: DocumentParsers) -> None:
+    assert real_parsers.text("a.pdf", make_pdf("one", "two")).pages == ["one\n\n", "two"]
+    assert real_parsers.text("a.txt", b"one\ftwo").pages == ["one\n\n", "two"]
+    assert real_parsers.text("a.txt", b"one").pages == []

@@ -9,7 +9,7 @@ import pytest
 from engine import Choice, Completion, Constraint, FinishReason, JsonSchema, Regex, Request, Sampling
 from jobs.manifest import Row
 from jobs.outcome import Code, RowError, Usage
-from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec, SummarizeSpec
+from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Label, Spec
 from tests.worker.fakes import (
     Answer,
     FakeEngine,
@@ -73,42 +73,6 @@ def test_rows_share_instructions_descriptions_and_examples_word_for_word() -> No
     shared = first[: first.rindex("Message:")]
     assert second.startswith(shared)
     assert '- Billing - Account Access: cannot log in, such as "no login"' in shared
-
-
-def test_a_document_that_fits_is_one_request_and_a_summary_keeps_to_its_words() -> None:
-    answer = " a lift that was repaired. It is also about " + "many words " * 40 + "."
-    row = Row(id="1", text="The lift is repaired.")
-    (result,), engine = _run(SummarizeSpec(max_words=12), lambda *_: completion(answer), row)
-    assert result == {"summary": "The document is about a lift that was repaired.", "sections": 1}
-    assert len(engine.prompts) == 1
-
-
-def test_a_long_document_is_cut_summarised_in_parts_and_merged_until_one_is_left() -> None:
-    text = "\n\n".join(f"Paragraph {n} has exactly eight words in it." for n in range(60))
-    row = Row(id="1", text=text)
-    spec = SummarizeSpec(max_words=10, section_tokens=100)
-    (result,), engine = _run(spec, lambda *_: completion(" this."), row)
-    merges = [prompt for prompt in engine.prompts if "Combine the notes" in prompt]
-    parts = [prompt for prompt in engine.prompts if "Combine the notes" not in prompt]
-    assert result["sections"] == len(parts) >= 5
-    assert len(merges) == 1
-    assert merges[0].count("It is about this.") == len(parts)
-    assert all(f"Paragraph {n} has" in " ".join(parts) for n in range(60))
-
-
-def test_summaries_that_do_not_get_shorter_end_the_row_instead_of_looping() -> None:
-    def answer(_prompt: str, _request: Request) -> Result:
-        return completion(" word" * 60 + ".")
-
-    row = Row(id="1", text="\n\n".join("This is a paragraph of some eight words." for _ in range(60)))
-    with pytest.raises(RowError) as error:
-        _run(SummarizeSpec(max_words=70, section_tokens=64), answer, row)
-    assert error.value.code is Code.TOO_LONG
-
-
-def test_a_summary_that_the_models_context_cannot_hold_is_refused() -> None:
-    with pytest.raises(RowError, match="no room"):
-        _run(SummarizeSpec(max_words=500), lambda *_: completion("x"), Row(id="1", text="a b"), max_len=300)
 
 
 def test_a_chat_is_asked_as_it_is_given_with_the_system_message_first() -> None:

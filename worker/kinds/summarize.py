@@ -1,104 +1,69 @@
 """Summarise: a document that fits a section in one request, a longer one in sections, merged in a tree."""
 
 import asyncio
-from dataclasses import dataclass
+import hashlib
 from typing import Any
 
-from engine import Completion, Request, Sampling
+from jobs.documents import PagedText
 from jobs.manifest import Row
-from jobs.outcome import Code, RowError, Usage
+from jobs.outcome import Usage
 from jobs.spec import SummarizeSpec
+from jobs.styles import STYLES
 from worker.model import Model
-from worker.sections import split_sections
-from worker.shard_memory import SectionAnswer, ShardMemory
-from worker.summary_text import tidy_summary
-
-_TOKENS_PER_WORD = 1.6
-_ANSWER_MARGIN_TOKENS = 16
-_LEAST_SECTION_TOKENS = 64
-_SYSTEM = "You write short, factual summaries of documents."
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One thing to ask of a text.
-
-    The question comes after the text, and the answer's first words are given: on a small model both decide
-    whether the answer is about the text at all, rather than about the weather or the assistant.
-    """
-
-    question: str
-    opening: str
-
-
-_QUESTION = "What is the {thing} above about? Give its main points in at most {{words}} words."
-_COMBINE = "Combine the notes above into one summary of at most {words} words."
-_OPENING = "The document is about"
-_PART_OPENING = "It is about"
-
-WHOLE = Task(_QUESTION.format(thing="document"), _OPENING)
-PART = Task(_QUESTION.format(thing="text"), _PART_OPENING)
-MERGE = Task(_COMBINE, _OPENING)
-MERGE_PART = Task(_COMBINE, _PART_OPENING)
+from worker.shard_memory import ShardMemory
+from worker.summaries.citations import cite, passages_of
+from worker.summaries.fence import as_data
+from worker.summaries.strategies import Found, summarize
+from worker.summaries.writer import Writer
 
 
 class Summarize:
+    """Of the rows of a shard that have the same text, the first one is summarised and the others copy it."""
+
     def __init__(self, spec: SummarizeSpec, model: Model, memory: ShardMemory) -> None:
         self._spec = spec
         self._model = model
         self._memory = memory
-        max_tokens = round(spec.max_words * _TOKENS_PER_WORD) + _ANSWER_MARGIN_TOKENS
-        # A penalty on what the answer has said, not on what the document says: its names must stay sayable.
-        self._sampling = Sampling(max_tokens=max_tokens, frequency_penalty=0.6)
+        self._begun: dict[bytes, tuple[str, asyncio.Task[tuple[dict[str, Any], Usage]]]] = {}
 
     async def prepare(self) -> None:
         """Nothing is shared between documents."""
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
-        sections = await asyncio.to_thread(self._split, text, WHOLE)
-        num_sections = len(sections)
-        notes, usage = await self._ask_all(row.id, WHOLE if num_sections == 1 else PART, sections)
-        while len(notes) > 1:
-            groups = self._split("\n\n".join(notes), MERGE)
-            if len(groups) >= len(notes):
-                raise RowError(Code.TOO_LONG, "the summaries of its sections don't get shorter when merged")
-            notes, more = await self._ask_all(row.id, MERGE if len(groups) == 1 else MERGE_PART, groups)
-            usage += more
-        return {"summary": notes[0], "sections": num_sections}, usage
+        title = "" if row.document is None else row.document.name
+        key = self._key(title, text)
+        if (begun := self._begun.get(key)) is not None:
+            first_id, first = begun
+            return (await first)[0] | {"copy_of": first_id}, Usage()
+        task = asyncio.create_task(self._summarize(row.id, title, text))
+        self._begun[key] = row.id, task
+        result, usage = await task
+        return result, usage
 
-    def _split(self, text: str, task: Task) -> list[str]:
-        used = len(self._prompt(task, "")) + self._sampling.max_tokens
-        room = self._model.max_model_len - used
-        if room < _LEAST_SECTION_TOKENS:
-            raise RowError(
-                Code.TOO_LONG,
-                f"the model's {self._model.max_model_len} tokens have no room for a text beside a summary of "
-                f"{self._spec.max_words} words; ask for fewer",
-            )
-        return split_sections(text, min(room, self._spec.section_tokens), self._count_tokens)
+    async def _summarize(self, row_id: str, title: str, text: str) -> tuple[dict[str, Any], Usage]:
+        data = as_data(text)
+        writer = await asyncio.to_thread(Writer, self._spec, self._model, self._memory, row_id, title, data)
+        found = await summarize(self._spec, writer, data)
+        result = _result(found)
+        if self._spec.cite:
+            pages = [as_data(page) for page in text.pages] if isinstance(text, PagedText) else []
+            passages = passages_of(found.sections, pages)
+            result["citations"] = cite(found.summary.text, STYLES[self._spec.style].form, passages)
+        return result, found.summary.usage
 
-    async def _ask_all(self, row_id: str, task: Task, sections: list[str]) -> tuple[list[str], Usage]:
-        answers = await asyncio.gather(*(self._ask(row_id, task, section) for section in sections))
-        usage = Usage()
-        for answer in answers:
-            usage += answer.usage
-        return [tidy_summary(task.opening + answer.text, self._spec.max_words) for answer in answers], usage
+    def _key(self, title: str, text: str) -> bytes:
+        """Of all that a summary depends on within a job."""
+        asked = f"{title}\0{text}" if self._spec.prompt and self._spec.prompt.uses("title") else text
+        return hashlib.sha256(asked.encode(errors="surrogatepass")).digest()
 
-    async def _ask(self, row_id: str, task: Task, section: str) -> SectionAnswer:
-        request = Request(prompt_token_ids=self._prompt(task, section), sampling=self._sampling)
-        if (known := self._memory.section(row_id, request)) is not None:
-            return known
-        completion = await self._model.ask(request, Completion)
-        return self._memory.keep_section(row_id, request, completion)
 
-    def _prompt(self, task: Task, section: str) -> list[int]:
-        question = task.question.format(words=self._spec.max_words)
-        messages = [
-            {"role": "system", "content": _SYSTEM},
-            {"role": "user", "content": f"{section}\n\n{question}"},
-        ]
-        opening = self._model.tokenizer.encode(task.opening, add_special_tokens=False)
-        return self._model.tokenizer.chat_token_ids(messages) + opening
-
-    def _count_tokens(self, text: str) -> int:
-        return len(self._model.tokenizer.encode(text, add_special_tokens=False))
+def _result(found: Found) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "summary": found.summary.text,
+        "strategy": found.strategy,
+        "sections": len(found.sections),
+        "levels": found.levels,
+    }
+    if found.summary.flaw is not None:
+        result["low_quality"] = found.summary.flaw.value
+    return result

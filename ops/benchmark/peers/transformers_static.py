@@ -13,7 +13,8 @@ from ops.benchmark.peers.protocol import Answer, Item, Run, Turn, serve
 def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
     model = AutoModelForCausalLM.from_pretrained(settings["folder"], dtype=torch.float32).eval()
     pad: int = model.config.pad_token_id or 0
-    model.generation_config.eos_token_id = None
+    if not settings.get("until_end"):
+        model.generation_config.eos_token_id = None
     batch_rows: int = settings["batch_rows"]
 
     def run(turn: Turn) -> Answer:

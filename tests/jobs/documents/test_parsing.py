@@ -58,7 +58,7 @@ class TestHtml:
 class TestPdf:
     def test_pages_are_counted_and_apart_by_an_empty_line(self) -> None:
         document = parse_document("a.pdf", make_pdf("First page\nsecond line", "Second page"))
-        assert document == Document("First page\nsecond line\n\nSecond page", pages=2)
+        assert document == Document("First page\nsecond line\n\nSecond page", page_starts=(0, 24))
 
     def test_words_divided_at_the_end_of_a_line_are_whole_again(self) -> None:
         text = parse_document("a.pdf", make_pdf("out-of-scope exam-\nple of out-of-\nscope Jean-\nPaul")).text
@@ -95,12 +95,12 @@ class TestDocx:
 
 
 def test_other_kinds_are_unsupported_and_the_supported_are_named() -> None:
-    with pytest.raises(DocumentError, match=r"\.docx, \.htm, \.html, \.md, \.pdf, \.txt") as caught:
+    with pytest.raises(DocumentError, match=r"\.docx, \.eml, \.htm, \.html, \.md, \.pdf, \.txt") as caught:
         parse_document("picture.png", b"\x89PNG")
     assert caught.value.code is Code.UNSUPPORTED
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.pdf", "a.docx"])
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.pdf", "a.docx", "a.eml"])
 def test_an_empty_file_is_an_empty_text(name: str) -> None:
     assert parse_document(name, b" \n") == Document("")
 
@@ -108,3 +108,8 @@ def test_an_empty_file_is_an_empty_text(name: str) -> None:
 def test_polish_is_not_taken_for_french() -> None:
     polish = "Zażółć gęślą jaźń, proszę przesłać zwrot pieniędzy za zamówienie z zeszłego tygodnia."
     assert parse_document("a.txt", polish.encode("cp1250")).text == polish
+
+
+def test_a_plain_text_has_pages_where_it_has_form_feeds() -> None:
+    assert parse_document("a.txt", b"one\n\f\n\ftwo") == Document("one\n\ntwo", page_starts=(0, 3, 5))
+    assert parse_document("a.txt", b"one\n\ntwo") == Document("one\n\ntwo")

@@ -3,15 +3,38 @@
 import re
 from collections.abc import Callable, Iterator
 
+from worker.summaries.words import CLOSERS
+
 CountTokens = Callable[[str], int]
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
-# Up to two quotes or brackets may close after the sentence's end.
-_SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]])|(?<=[.!?][\"')\]]{2}))\s+")
+# Up to two quotes or brackets may close after the sentence's end; Chinese and Japanese leave no blank there.
+_END = re.compile(
+    rf"[.!?\u2026]+[{CLOSERS}]{{0,2}}(?=\s)|[\u3002\uff01\uff1f]+[{CLOSERS}]?|[\u0964\u061f\u06d4](?=\s)"
+)
+# Initials and states (J. Smith, U.S., H.R. 1), and words that are hardly ever a sentence's last.
+_ABBREVIATED = re.compile(
+    r"(?:^|[\s(\[\"'\u201c])(?:(?:\w\.){0,4}[A-Za-z]|(?:S\.)?(?:J\.|Con\.)?Res|Mrs?|Ms|Dr|Prof|St|Nos?|vs|cf|al|Jr|Sr|Sen|Reps?"
+    r"|Gov|Gen|Stat|Fig|Figs|Sec|Art|Vol|pp|ca|approx|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec)\.$"
+)
+_LONGEST_ABBREVIATION_CHARS = 16
 
 
 def sentences(text: str) -> list[str]:
-    return [sentence for piece in _SENTENCE.split(text) if (sentence := piece.strip())]
+    """A text's sentences, none cut behind an abbreviation; what is left after the last end is one, too."""
+    found: list[str] = []
+    start = 0
+    for end in _END.finditer(text):
+        if ends_abbreviated(text[max(start, end.end() - _LONGEST_ABBREVIATION_CHARS) : end.end()]):
+            continue
+        found.append(text[start : end.end()].strip())
+        start = end.end()
+    return [sentence for sentence in (*found, text[start:].strip()) if sentence]
+
+
+def ends_abbreviated(text: str) -> bool:
+    """Whether the full stop at a text's end belongs to its last word."""
+    return _ABBREVIATED.search(text) is not None
 
 
 def split_sections(text: str, max_tokens: int, count_tokens: CountTokens) -> list[str]:

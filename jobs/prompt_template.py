@@ -1,0 +1,135 @@
+"""A user's own prompt: Jinja of which so little is allowed that it can neither hang nor burst."""
+
+import hashlib
+from difflib import get_close_matches
+from itertools import product
+from typing import Any, Self
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, model_validator
+
+MAX_CHARS = 16_384
+
+VARIABLES = {
+    "text": "the document, a section of it, or the notes of its sections; must stand in it once",
+    "stage": '"document", "section" or "notes": what `text` is',
+    "section": "the section's number, from 1; 0 where `text` is no section",
+    "sections": "of how many; 1 where `text` is no section",
+    "title": "the document's file name; empty for a table's rows",
+    "max_words": "as --max-words says",
+    "style": "as --style says",
+    "language": "as --language says, else empty",
+    "focus": "as --focus says, else empty",
+}
+_FILTERS = frozenset({"capitalize", "lower", "title", "trim", "upper"})
+# No loop, no call, no arithmetic, no attribute: what is left takes as long as the template is.
+_NODES = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
+    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Concat,
+)  # fmt: skip
+_SENTINEL = "xq7document0text7qx"
+
+
+class PromptTemplate(BaseModel):
+    """The text of a prompt and its hash, by which a job's manifest says which one it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    sha256: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        return cls(text=text, sha256=_digest(text))
+
+    @model_validator(mode="after")
+    def _can_be_used(self) -> Self:
+        if self.sha256 != _digest(self.text):
+            raise ValueError("the prompt is not the one that its sha256 was made of")
+        check_template(self.text)
+        return self
+
+    def uses(self, variable: str) -> bool:
+        return any(name.name == variable for name in _environment().parse(self.text).find_all(nodes.Name))
+
+    def render(self, values: dict[str, Any]) -> str:
+        """The prompt for one text; `values` has all of `VARIABLES`."""
+        return render(self.text, values)
+
+
+def render(text: str, values: dict[str, Any]) -> str:
+    return _environment().from_string(text).render(values)
+
+
+def check_template(text: str) -> None:
+    """Refuse what can't be a prompt for every text; raises ValueError that says what and where."""
+    if len(text) > MAX_CHARS:
+        raise ValueError(f"the prompt has {len(text):,} characters; allowed are {MAX_CHARS:,}")
+    try:
+        tree = _environment().parse(text)
+    except TemplateSyntaxError as error:
+        raise ValueError(f"line {error.lineno} of the prompt is no Jinja: {error.message}") from error
+    except RecursionError as error:
+        raise ValueError("the prompt is nested too deep") from error
+    _check_nodes(tree)
+    _check_names(tree)
+    _check_text_is_shown(text)
+
+
+def _check_nodes(tree: nodes.Template) -> None:
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _NODES):
+            what = type(node).__name__.lower()
+            raise ValueError(
+                f"line {node.lineno} of the prompt has a {what}, which a prompt can't have; use variables, "
+                f"if/elif/else and the filters {', '.join(sorted(_FILTERS))}"
+            )
+        if isinstance(node, nodes.Filter) and (node.name not in _FILTERS or node.args or node.kwargs):
+            raise ValueError(
+                f"line {node.lineno} of the prompt has the filter {node.name!r}; allowed are "
+                f"{', '.join(sorted(_FILTERS))}, without arguments"
+            )
+
+
+def _check_names(tree: nodes.Template) -> None:
+    names = [name.name for name in tree.find_all(nodes.Name)]
+    for name in sorted(set(names) - set(VARIABLES)):
+        close = get_close_matches(name, VARIABLES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(VARIABLES)
+        raise ValueError(f"the prompt has the unknown variable {name!r}{hint}; there are {known}")
+    if (times := names.count("text")) != 1:
+        raise ValueError(f"the prompt must have {{{{ text }}}} in it once, not {times} times")
+
+
+def _check_text_is_shown(text: str) -> None:
+    """In every stage, whatever is given beside it."""
+    choices = product(("document", "section", "notes"), ("", "x"), ("", "x"), ("", "x"))
+    for stage, title, language, focus in choices:
+        values = {
+            "text": _SENTINEL, "stage": stage, "section": int(stage == "section"), "sections": 2,
+            "title": title, "max_words": 100, "style": "paragraph", "language": language, "focus": focus,
+        }  # fmt: skip
+        try:
+            shown = render(text, values)
+        except (TemplateError, TypeError, ValueError, SyntaxError, RecursionError) as error:
+            raise ValueError(f"the prompt can't be filled in: {error}") from error
+        if _SENTINEL not in shown.lower():
+            raise ValueError(
+                f"the prompt leaves {{{{ text }}}} out where stage is {stage!r}, title {title!r}, language "
+                f"{language!r} and focus {focus!r}; it must be there always"
+            )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # it writes text for a model, not HTML
+    )

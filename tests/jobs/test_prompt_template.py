@@ -1,0 +1,86 @@
+"""A user's prompt is checked before the job starts, and can do nothing but fill in words."""
+
+import time
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from jobs.prompt_template import MAX_CHARS, VARIABLES, PromptTemplate
+
+VALUES: dict[str, Any] = {name: name.upper() for name in VARIABLES} | {"focus": ""}
+
+
+def _reason(text: str) -> str:
+    with pytest.raises(ValidationError) as refused:
+        PromptTemplate.of(text)
+    return str(refused.value.errors()[0]["msg"])
+
+
+def test_a_prompt_is_filled_in_and_known_by_its_hash() -> None:
+    prompt = PromptTemplate.of(
+        "{{ title | trim }}{% if focus %}, on {{ focus }}{% else %} whole{% endif %}:\n{{ text }}\n"
+        "In {{ max_words }} words, {{ 'as a memo' if style == 'paragraph' else style }}."
+    )
+    assert prompt.render(VALUES) == "TITLE whole:\nTEXT\nIn MAX_WORDS words, STYLE."
+    assert prompt.uses("focus")
+    assert not prompt.uses("language")
+    assert PromptTemplate.model_validate_json(prompt.model_dump_json()) == prompt
+
+
+def test_a_prompt_that_is_not_what_its_hash_says_is_refused() -> None:
+    changed = PromptTemplate.of("{{ text }}").model_dump() | {"text": "{{ text }} now"}
+    with pytest.raises(ValidationError, match="sha256"):
+        PromptTemplate.model_validate(changed)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{{ text }", "line 1 of the prompt is no Jinja"),
+        ("a\n{% if %}{{ text }}", "line 2 of the prompt is no Jinja"),
+        ("Summarize!", "must have {{ text }} in it once, not 0 times"),
+        ("{{ text }}{{ text }}", "once, not 2 times"),
+        ("{{ text }} {{ max_word }}", "unknown variable 'max_word'; did you mean 'max_words'?"),
+        ("{{ text }} {{ self }}", "unknown variable 'self'"),
+        ("{% if language %}{{ text }}{% endif %}", "leaves {{ text }} out where stage is 'document'"),
+        ("{% if text %}x{% endif %}", "leaves {{ text }} out"),
+        ("{{ text }}" + "x" * MAX_CHARS, "allowed are 16,384"),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_is_refused_with_the_reason(text: str, reason: str) -> None:
+    assert reason in _reason(text)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+        "{{ 'x' * 999999999 }}",
+        "{{ 9 ** 9999999 }}",
+        "{{ text.__class__.__mro__ }}",
+        "{{ text['__class__'] }}",
+        "{{ text | attr('__class__') }}",
+        "{{ text | center(999999999) }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ lipsum() }}",
+        "{% include '/etc/hostname' %}",
+        "{% import 'os' as os %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% set a = 'x' %}",
+        "{{ [text] }}",
+        "{% if text is defined %}{% endif %}",
+    ],
+)
+def test_what_could_hang_burst_or_break_out_is_refused_at_once(attack: str) -> None:
+    started = time.monotonic()
+    reason = _reason(f"{{{{ text }}}} {attack}")
+    assert "prompt" in reason
+    assert time.monotonic() - started < 20
+
+
+def test_a_prompt_nested_beyond_sense_is_refused() -> None:
+    depth = 1500
+    nested = "{% if focus %}" * (depth // 2) + "{{ text }}" + "{% endif %}" * (depth // 2)
+    assert "prompt" in _reason(nested)
+    assert "prompt" in _reason("{{ text }}{{ " + "(" * 6000 + "1" + ")" * 6000 + " }}")

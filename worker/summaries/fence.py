@@ -1,0 +1,27 @@
+"""A document's text is data: it can't end its own fence, and spells no control token of a chat."""
+
+import re
+
+OPENING, CLOSING = "<document>", "</document>"
+
+# Zero-width and bidirectional marks and Unicode's tags hide text from people, and break up what is looked
+# for here. The joiners (U+200C, U+200D) are letters to Persian and Hindi, so they stay.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+_ANGLE = "[<\uff1c\u2039\u3008\u27e8]"
+_TAGS = "document|system|user|assistant|instructions?|start_of_turn|end_of_turn|bos|eos|s|think|tool_call"
+# Of each, the first character is replaced by one that begins nothing: what is left can't be one again.
+_LOOK_ALIKES = re.compile(
+    rf"{_ANGLE}(?=\s*[|\uff5c])|{_ANGLE}(?=\s*/?\s*(?:{_TAGS})\s*[>\uff1e\u203a\u3009\u27e9])"
+    rf"|\[(?=/?INST\])|{_ANGLE}(?={_ANGLE}/?SYS)",
+    re.IGNORECASE,
+)
+
+
+def as_data(text: str) -> str:
+    """The text without hidden characters, and without look-alikes of control tokens and of the fence."""
+    return _LOOK_ALIKES.sub("(", _INVISIBLE.sub("", text))
+
+
+def fenced(text: str) -> str:
+    """The text, as `as_data` gives it, between the two marks."""
+    return f"{OPENING}\n{text}\n{CLOSING}"
