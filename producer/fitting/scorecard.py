@@ -5,35 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from jobs.heads import LabelScore, Scorecard
+from producer.evaluation.calibration import PRECISIONS, calibration
+from producer.evaluation.classification import LabelFigures, classification
 from producer.fitting.logits import Flags, Floats, Indices
 
-PRECISIONS = (0.9, 0.95, 0.99)
-_BINS = 15
 _LEAST_ROWS = 20  # a threshold that fewer rows pass says little
 
 
 def score(labels: Sequence[str], probabilities: Floats, targets: Indices) -> Scorecard:
     """`probabilities` [rows, labels]; `targets` [rows] are the right labels' places."""
     guesses = probabilities.argmax(axis=1)
-    by_label = tuple(_label_score(label, guesses == n, targets == n) for n, label in enumerate(labels))
+    figures = classification([labels[each] for each in targets], [labels[each] for each in guesses])
     right = np.maximum(probabilities[np.arange(len(targets)), targets], np.finfo(np.float64).tiny)
     confidences, is_right = probabilities.max(axis=1), guesses == targets
     return Scorecard(
         rows=len(targets),
-        accuracy=float(np.mean(is_right)),
-        macro_f1=float(np.mean([each.f1 for each in by_label])),
+        accuracy=figures.accuracy,
+        macro_f1=figures.macro_f1,
         log_loss=float(-np.mean(np.log(right))),
-        calibration_error=calibration_error(confidences, is_right),
+        calibration_error=calibration(confidences.tolist(), is_right.tolist()).error,
         coverage={f"{wanted:g}": coverage(confidences, is_right, wanted) for wanted in PRECISIONS},
-        labels=by_label,
+        labels=tuple(map(_label_score, figures.labels)),
     )
-
-
-def calibration_error(confidences: Floats, is_right: Flags) -> float:
-    """Over bins of equal width: |share that is right - mean confidence|, weighted by rows."""
-    bins = np.minimum((confidences * _BINS).astype(np.intp), _BINS - 1)
-    gaps = np.bincount(bins, is_right.astype(np.float64) - confidences, _BINS)
-    return float(np.abs(gaps).sum() / len(confidences))
 
 
 def threshold(confidences: Floats, is_right: Flags, precision: float) -> float | None:
@@ -53,9 +46,11 @@ def coverage(confidences: Floats, is_right: Flags, precision: float) -> float:
     return 0.0 if least is None else float(np.mean(confidences >= least))
 
 
-def _label_score(label: str, guessed: Flags, meant: Flags) -> LabelScore:
-    hits = int(np.sum(guessed & meant))
-    precision = hits / max(int(guessed.sum()), 1)
-    recall = hits / max(int(meant.sum()), 1)
-    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return LabelScore(label=label, precision=precision, recall=recall, f1=f1, support=int(meant.sum()))
+def _label_score(figures: LabelFigures) -> LabelScore:
+    return LabelScore(
+        label=figures.label,
+        precision=figures.precision or 0.0,
+        recall=figures.recall or 0.0,
+        f1=figures.f1,
+        support=figures.support,
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from producer.fitting.scorecard import calibration_error, coverage, score, threshold
+from producer.fitting.scorecard import coverage, score, threshold
 
 
 def test_a_scorecard_counts_what_is_right_by_label() -> None:
@@ -20,21 +20,12 @@ def test_a_scorecard_counts_what_is_right_by_label() -> None:
 
 def test_a_label_that_is_never_guessed_and_one_that_never_comes_score_zero() -> None:
     card = score(["a", "b", "c"], np.array([[0.9, 0.1, 0.0]]), np.array([1]))
-    assert [(each.precision, each.recall, each.f1) for each in card.labels] == [(0, 0, 0)] * 3
+    assert [(each.label, each.precision, each.recall, each.f1) for each in card.labels] == [
+        ("a", 0, 0, 0),
+        ("b", 0, 0, 0),
+    ]
+    assert card.calibration_error == pytest.approx(0.9)
     assert card.accuracy == 0
-
-
-def test_confidence_that_is_kept_to_has_no_calibration_error_and_boasting_has() -> None:
-    confidences = np.full(100, 0.8)
-    right = np.arange(100) < 80
-    assert calibration_error(confidences, right) == pytest.approx(0)
-    assert calibration_error(np.full(100, 1.0), right) == pytest.approx(0.2)
-
-
-def test_errors_of_opposite_sign_in_different_bins_do_not_cancel() -> None:
-    confidences = np.repeat([0.5, 0.9], 50)
-    right = np.concatenate([np.ones(50), np.arange(50) < 20]).astype(bool)
-    assert calibration_error(confidences, right) == pytest.approx(0.5)
 
 
 def test_a_threshold_is_the_least_confidence_that_gives_the_precision() -> None:
