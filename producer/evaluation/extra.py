@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from producer.errors import UserError
 
 _PACKAGES = {
-    "jinja2": "jinja2",
     "matplotlib": "matplotlib",
     "nltk": "rouge-score",
     "numpy": "scikit-learn",

@@ -42,10 +42,13 @@ def test_first_results_show_that_a_row_has_no_label(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = tmp_path / "results.jsonl"
-    results.write_text(json.dumps({"id": "r1", "label": None, "confidence": 0.25}) + "\n")
+    results.write_text(
+        json.dumps({"id": "r1", "label": None, "confidence": 0.25, "candidates": [{"label": "bug"}]}) + "\n"
+    )
     screen.show_first_results("classify", results)
     shown = capsys.readouterr().out
     assert "None" not in shown
+    assert "none (perhaps bug)" in shown
     assert "0.25" in shown
 
 

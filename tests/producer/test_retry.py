@@ -38,7 +38,11 @@ ENDS: dict[str, Callable[[str], Outcome]] = {
 def bench() -> Bench:
     bench = Bench()
     served = ServedModel(
-        alias="tiny", fingerprint=FINGERPRINT, name="tiny", max_model_len_tokens=100, kinds=("generate",)
+        alias="tiny",
+        fingerprint=FINGERPRINT,
+        name="tiny",
+        max_model_len_tokens=100,
+        kinds=("classify", "generate"),
     )
     bench.store.put(layout.model("tiny"), served.model_dump_json().encode())
     return bench

@@ -57,7 +57,9 @@ def test_of_some_of_its_labels_the_likeliest_wins_as_if_there_were_no_others() -
 def test_labels_that_may_hold_together_are_all_that_reach_the_threshold_likeliest_first() -> None:
     result, _ = classified(ANY_OF_THEM, label_scores(0.6, 0.9, 0.2), multi=True)
     assert result == {"labels": ["bug", "billing"], "scores": {"billing": 0.6, "bug": 0.9, "praise": 0.2}}
-    result, _ = classified(ANY_OF_THEM, label_scores(0.6, 0.9, 0.2), "billing", "praise", threshold=0.15)
+    result, _ = classified(
+        ANY_OF_THEM, label_scores(0.6, 0.9, 0.2), "billing", "praise", multi=True, threshold=0.15
+    )
     assert result == {"labels": ["billing", "praise"], "scores": {"billing": 0.6, "praise": 0.2}}
     assert classified(ANY_OF_THEM, label_scores(0.1, 0.1, 0.1))[0]["labels"] == []
 
