@@ -25,7 +25,8 @@ def test_a_killed_workers_shards_are_taken_by_the_other_one_within_half_a_minute
         crash_bench.worker_with("reconciler", 0.02, {}) as killed,
         crash_bench.worker_with("other", 0.02, {}) as other,
     ):
-        assert killed.is_named(crash_bench.reconciler()), "the worse case: it also does the reconciling"
+        # The worse case: the one that is killed also does the reconciling.
+        wait_until(lambda: killed.is_named(crash_bench.reconciler()), 60, "it does the reconciling")
         wait_until(lambda: crash_bench.held_by(killed), 60, "shards in its hands")
         killed.process.kill()
         killed.process.wait()
