@@ -57,6 +57,7 @@ def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
         max_model_len=engine.max_model_len,
         tokenizer=Tokenizer.load(settings.model),
         engine=engine,
+        num_layers=engine.num_layers,
     )
 
 

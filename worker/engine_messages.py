@@ -22,6 +22,7 @@ class Cancel:
 class Loaded:
     fingerprint: str
     max_model_len: int
+    num_layers: int
 
 
 @dataclass(frozen=True, slots=True)

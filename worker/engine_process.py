@@ -60,6 +60,7 @@ class EngineProcess:
         self._child = start_child(main, config, self._closed.is_set)
         self.fingerprint = self._child.loaded.fingerprint
         self.max_model_len = self._child.loaded.max_model_len
+        self.num_layers = self._child.loaded.num_layers
         self._signs = Signs()
         self._quiet = Quiet(self._signs, time.monotonic())
         self._ready.set()

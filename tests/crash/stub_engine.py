@@ -27,7 +27,7 @@ def main(pipe: Connection, config: EngineConfig, *, log: str, answer_s: float) -
     """What the engine's process runs; see `EngineProcess`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    pipe.send(Loaded("stub", 400))
+    pipe.send(Loaded("stub", 400, num_layers=1))
     stub = StubEngine(log, answer_s)
     Desk(pipe, stub.submit, lambda: stub.num_answers).serve()
 

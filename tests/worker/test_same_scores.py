@@ -47,7 +47,7 @@ def _run(bench: Bench, engine: Engine, job_id: str, rows: Sequence[Row]) -> dict
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one["label"] == other["label"] and one["scores"] == pytest.approx(other["scores"], abs=1e-3)
+    return bool(one["label"] == other["label"] and one["scores"] == pytest.approx(other["scores"], abs=1e-3))
 
 
 def test_a_row_has_the_same_label_and_scores_among_many_alone_and_in_a_retry(engine: Engine) -> None:
