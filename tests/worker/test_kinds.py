@@ -62,7 +62,7 @@ def test_a_label_alone_is_the_engines_best_choice_less_what_the_model_favours_an
 
     (result,), _ = _run(ClassifySpec(labels=LABELS, scores=False), answer, Row(id="1", text="charged twice"))
     assert result == {"label": "account_access"}
-    assert asked[-1].choices == asked[0].choices == (" Billing", " Account Access")
+    assert asked[-1].choices == asked[0].choices == (" Billing", " Account access")
     assert asked[-1].choice_bias == [1.0, 5.0]
 
 
@@ -72,7 +72,7 @@ def test_rows_share_instructions_descriptions_and_examples_word_for_word() -> No
     first, second = [prompt for prompt in engine.prompts if "Message:" in prompt][-2:]
     shared = first[: first.rindex("Message:")]
     assert second.startswith(shared)
-    assert '- Billing - Account Access: cannot log in, such as "no login"' in shared
+    assert '- Billing - Account access: cannot log in, such as "no login"' in shared
 
 
 def _scores_or_vector(prompt: str, request: Request) -> Result:
