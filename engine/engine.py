@@ -23,6 +23,7 @@ class Engine:
         parts = assemble(config, resolved or resolve(config.model))
         self.tokenizer = parts.tokenizer
         self.max_model_len = parts.limits.max_model_len
+        self.num_layers = parts.limits.num_layers
         self.fingerprint = parts.fingerprint
         self._intake = parts.intake
         self._scheduler = parts.scheduler

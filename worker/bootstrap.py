@@ -60,6 +60,7 @@ def load_model(settings: WorkerSettings, engine: EngineProcess) -> Model:
         tokenizer=Tokenizer.load(settings.model),
         engine=engine,
         abilities=engine.abilities,
+        num_layers=engine.num_layers,
     )
 
 

@@ -40,7 +40,7 @@ def main(pipe: Connection, config: EngineConfig) -> None:
     except EngineError as error:
         pipe.send(LoadFailed(str(error)))
         return
-    pipe.send(Loaded(engine.fingerprint, engine.max_model_len, engine.abilities))
+    pipe.send(Loaded(engine.fingerprint, engine.max_model_len, engine.num_layers, engine.abilities))
     Desk(pipe, engine.submit, lambda: engine.stats().steps).serve()
 
 

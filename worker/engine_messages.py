@@ -23,6 +23,7 @@ class Cancel:
 class Loaded:
     fingerprint: str
     max_model_len: int
+    num_layers: int = 1
     abilities: Abilities = DECODER
 
 

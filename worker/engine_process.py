@@ -61,6 +61,7 @@ class EngineProcess:
         self.fingerprint = self._child.loaded.fingerprint
         self.max_model_len = self._child.loaded.max_model_len
         self.abilities = self._child.loaded.abilities
+        self.num_layers = self._child.loaded.num_layers
         self._signs = Signs()
         self._quiet = Quiet(self._signs, time.monotonic())
         self._ready.set()

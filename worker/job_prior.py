@@ -6,20 +6,33 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from engine import ChoiceScores
 from jobs.calibration import Prior, freeze_prior, read_prior, read_sample
+from jobs.outcome import Usage
 from jobs.stores import ObjectStore
 from worker.engine_process import EngineDied
+from worker.likeness import Likeness
 
 log = logging.getLogger(__name__)
+
+Look = Callable[[], Awaitable[Likeness | None]]
+"""At the job's examples."""
 
 Learn = Callable[[Sequence[str]], Awaitable[Prior]]
 """From texts of the job's rows to its prior; without any, from what needs no rows."""
 
 _DEATHS = 2  # of the engine while it reads a sample, before the sample is left alone
 _LOOK_INTERVAL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What speaks for each label of a text, and what it cost to know."""
+
+    logits: Sequence[float]
+    usage: Usage
 
 
 class JobPriors:
@@ -41,19 +54,20 @@ class JobPriors:
 class JobPrior:
     """One job's, for as long as some shard of it runs here.
 
-    `answers` is what the engine has said of texts that were learned from, so that their rows needn't ask
-    again.
+    `judged` is what was found of texts that were learned from, so that their rows needn't ask again.
     """
 
-    def __init__(self, store: ObjectStore, job_id: str, deaths: Counter[str]) -> None:
+    def __init__(self, store: ObjectStore, job_id: str, deaths: Counter[str] | None = None) -> None:
         self._store = store
         self._job_id = job_id
-        self._deaths = deaths
+        self._deaths = Counter[str]() if deaths is None else deaths
         self._busy = threading.Lock()
         self._prior: Prior | None = None
-        self.answers: dict[str, ChoiceScores] = {}
+        self._has_looked = False
+        self.likeness: Likeness | None = None
+        self.judged: dict[str, Judged] = {}
 
-    async def get(self, learn: Learn) -> Prior:
+    async def get(self, look: Look, learn: Learn) -> Prior:
         """The job's prior, the same for all its workers and rows, after any retry.
 
         Raises:
@@ -61,6 +75,9 @@ class JobPrior:
             StoreError: the store is away.
         """
         async with self._alone():
+            if not self._has_looked:
+                self.likeness = await look()
+                self._has_looked = True
             self._prior = self._prior or await asyncio.to_thread(read_prior, self._store, self._job_id)
             if self._prior is None:
                 mine = await self._learned(learn)

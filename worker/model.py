@@ -40,6 +40,12 @@ class Model:
     tokenizer: Tokenizer
     engine: Submits
     abilities: Abilities = DECODER
+    num_layers: int | None = None
+
+    @property
+    def subject_layer(self) -> int:
+        """The layer whose hidden states tell best what a text is about: measured, a third of the way."""
+        return -1 if self.num_layers is None else max(1, self.num_layers // 3)
 
     async def ask(self, request: Request, answer: type[ResultT]) -> ResultT:
         """Wait for the engine's answer, of the type that the request's kind of work has.

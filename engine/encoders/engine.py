@@ -20,6 +20,7 @@ class EncoderEngine:
         parts = assemble_encoder(config, resolved or resolve(config.model))
         self.tokenizer = parts.tokenizer
         self.max_model_len = parts.limits.max_model_len
+        self.num_layers = parts.limits.num_layers
         self.fingerprint = parts.fingerprint
         self.abilities = parts.abilities
         self._intake = parts.intake

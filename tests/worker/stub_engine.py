@@ -33,7 +33,7 @@ def main(pipe: Connection, config: EngineConfig) -> None:
         return
     if (limit := config.max_model_len) is not None:
         threading.Event().wait(limit / 1000)  # milliseconds that it takes to load
-    pipe.send(Loaded("stub", 100))
+    pipe.send(Loaded("stub", 100, num_layers=1))
     stub = _Stub(folder)
     Desk(pipe, stub.submit, lambda: stub.num_steps, tell_interval_s=0.05).serve()
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -31,13 +32,15 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def _get(prior: JobPrior, value: float, asked: list[Sequence[str]] | None = None) -> Prior:
-    async def learn(texts: Sequence[str]) -> Prior:
-        if asked is not None:
-            asked.append(texts)
+async def _no_examples() -> None:
+    """There are none to look at."""
+
+
+def _get(prior: JobPrior, value: float) -> Prior:
+    async def learn(_: Sequence[str]) -> Prior:
         return _prior(value)
 
-    return asyncio.run(prior.get(learn))
+    return asyncio.run(prior.get(_no_examples, learn))
 
 
 def test_the_first_to_learn_decides_for_all_workers(store: MemoryStore) -> None:
@@ -49,16 +52,23 @@ def test_of_two_workers_that_learn_at_once_the_second_adopts_the_firsts(store: M
         await asyncio.to_thread(_get, JobPriors(store).of(JOB), 1.0)
         return _prior(2.0)
 
-    assert asyncio.run(JobPriors(store).of(JOB).get(learn_slowly)) == _prior(1.0)
+    assert asyncio.run(JobPriors(store).of(JOB).get(_no_examples, learn_slowly)) == _prior(1.0)
 
 
 def test_shards_that_start_side_by_side_learn_once(store: MemoryStore) -> None:
-    priors, asked, have_met = JobPriors(store), list[Sequence[str]](), threading.Barrier(4)
+    priors, asked = JobPriors(store), list[Sequence[str]]()
+    two_learn, have_met = threading.Barrier(2), threading.Barrier(4)
+
+    async def learn(texts: Sequence[str]) -> Prior:
+        asked.append(texts)
+        with suppress(threading.BrokenBarrierError):  # as it is when nobody else comes to learn
+            await asyncio.to_thread(two_learn.wait, 0.5)
+        return _prior(1.0)
 
     def start() -> None:
         prior = priors.of(JOB)
         have_met.wait(30)
-        _get(prior, 1.0, asked)
+        asyncio.run(prior.get(_no_examples, learn))
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
@@ -79,8 +89,8 @@ def test_a_sample_that_the_engine_dies_of_twice_is_left_alone(store: MemoryStore
 
     for _ in range(2):
         with pytest.raises(EngineDied):
-            asyncio.run(priors.of(JOB).get(learn))
-    assert asyncio.run(priors.of(JOB).get(learn)) == _prior(3.0)
+            asyncio.run(priors.of(JOB).get(_no_examples, learn))
+    assert asyncio.run(priors.of(JOB).get(_no_examples, learn)) == _prior(3.0)
 
 
 def test_what_breaks_while_it_is_learned_freezes_nothing(store: MemoryStore) -> None:
@@ -89,7 +99,7 @@ def test_what_breaks_while_it_is_learned_freezes_nothing(store: MemoryStore) -> 
 
     prior = JobPriors(store).of(JOB)
     with pytest.raises(EngineError):
-        asyncio.run(prior.get(broken))
+        asyncio.run(prior.get(_no_examples, broken))
     assert _get(prior, 1.0) == _prior(1.0)
 
 

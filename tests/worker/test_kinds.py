@@ -62,17 +62,42 @@ def test_a_label_alone_is_the_engines_best_choice_less_what_the_model_favours_an
 
     (result,), _ = _run(ClassifySpec(labels=LABELS, scores=False), answer, Row(id="1", text="charged twice"))
     assert result == {"label": "account_access"}
-    assert asked[-1].choices == asked[0].choices == (" Billing", " Account Access")
+    assert asked[-1].choices == asked[0].choices == (" Billing", " Account access")
     assert asked[-1].choice_bias == [1.0, 5.0]
 
 
 def test_rows_share_instructions_descriptions_and_examples_word_for_word() -> None:
     spec = ClassifySpec(labels=LABELS, examples=(Example(text="no login", label="account_access"),))
-    _, engine = _run(spec, lambda *_: scores(-1, -2), Row(id="1", text="one"), Row(id="2", text="two"))
-    first, second = engine.prompts[-2:]
+    _, engine = _run(spec, _scores_or_vector, Row(id="1", text="one"), Row(id="2", text="two"))
+    first, second = [prompt for prompt in engine.prompts if "Message:" in prompt][-2:]
     shared = first[: first.rindex("Message:")]
     assert second.startswith(shared)
-    assert '- Billing - Account Access: cannot log in, such as "no login"' in shared
+    assert '- Billing - Account access: cannot log in, such as "no login"' in shared
+
+
+def _scores_or_vector(prompt: str, request: Request) -> Result:
+    if request.pool is None:
+        return scores(-1.0, -2.0)
+    if "login" in prompt:
+        return embedding(1.0, 0.0)
+    return embedding(0.0, 1.0) if "paid" in prompt or "money" in prompt else embedding(0.6, 0.6)
+
+
+@pytest.mark.parametrize(("text", "label"), [("my login", "account_access"), ("my money", "billing")])
+@pytest.mark.parametrize("with_scores", [True, False])
+def test_the_label_whose_example_is_most_like_the_text_gains(
+    text: str, label: str, with_scores: bool
+) -> None:
+    def answer(prompt: str, request: Request) -> Result:
+        if request.choice_bias is None:
+            return _scores_or_vector(prompt, request)
+        first, second = request.choice_bias
+        return best_choice(0 if first - 1.0 > second - 2.0 else 1)
+
+    examples = (Example(text="no login", label="account_access"), Example(text="paid twice", label="billing"))
+    spec = ClassifySpec(labels=LABELS, examples=examples, scores=with_scores)
+    (result,), _ = _run(spec, answer, Row(id="1", text=text))
+    assert result["label"] == label
 
 
 def test_a_chat_is_asked_as_it_is_given_with_the_system_message_first() -> None:

@@ -56,9 +56,9 @@ def test_a_row_has_all_labels_that_reach_the_threshold(threshold: float | None, 
     assert result == {"labels": labels, "scores": {"a": 0.4, "b": 0.2, "c": 0.9}}
 
 
-def test_each_label_alone_is_judged_against_the_mean_of_the_others() -> None:
-    probabilities = each_alone([0.0, 0.0, math.log(3)])
-    assert probabilities == pytest.approx([1 / 3, 1 / 3, 3 / 4])
+def test_each_label_alone_is_judged_against_the_others_by_the_root_of_their_number() -> None:
+    alone = each_alone([0.0, 0.0, 0.0, 0.0, math.log(2)])
+    assert alone == pytest.approx([1 / (1 + 5 / 2)] * 4 + [2 / (2 + 4 / 2)])
     assert each_alone([-5000.0, 0.0]) == pytest.approx([0.0, 1.0])
 
 

@@ -11,18 +11,18 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
-from engine import ChoiceScores
 from jobs.calibration import SAMPLE_SEED, Prior, PriorSource
 from jobs.outcome import RowError
 from jobs.spec import ClassifySpec
 
-Ask = Callable[[str], Awaitable[ChoiceScores]]
+Judge = Callable[[str], Awaitable[Sequence[float]]]
+"""From a text to each label's logit."""
 
 _CONTENT_FREE = ("Hello.", "I have a question.", "Can you help me with something?", "Please do it for me.")
 _RANDOM_TEXTS = 16
 
 
-async def learn_prior(spec: ClassifySpec, sample: Sequence[str], ask: Ask) -> Prior:
+async def learn_prior(spec: ClassifySpec, sample: Sequence[str], judge: Judge) -> Prior:
     """The prior that the spec asks for; texts without content count as four of the sample.
 
     So a sample of few texts, or of none, as where the rows are documents, is no worse than none.
@@ -31,12 +31,9 @@ async def learn_prior(spec: ClassifySpec, sample: Sequence[str], ask: Ask) -> Pr
     if spec.calibration == "none":
         return Prior.nothing(len(spec.labels))
     texts = _random_words(sample) if spec.calibration == "in-domain" else sample
-    blank = [(await ask(text)).choice_logprobs for text in _CONTENT_FREE]
-    of_rows = [
-        scored.choice_logprobs
-        for scored in await asyncio.gather(*(_asked(ask, each) for each in texts))
-        if scored
-    ]
+    blank = [await judge(text) for text in _CONTENT_FREE]
+    judged = await asyncio.gather(*(_judged(judge, text) for text in texts))
+    of_rows = [logits for logits in judged if logits is not None]
     columns = zip(*blank, *of_rows, strict=True)
     return Prior(
         source=_source(spec, len(of_rows)),
@@ -45,10 +42,10 @@ async def learn_prior(spec: ClassifySpec, sample: Sequence[str], ask: Ask) -> Pr
     )
 
 
-async def _asked(ask: Ask, text: str) -> ChoiceScores | None:
+async def _judged(judge: Judge, text: str) -> Sequence[float] | None:
     """None for a row that can't be asked: it will fail by itself."""
     try:
-        return await ask(text)
+        return await judge(text)
     except RowError:
         return None
 

@@ -39,11 +39,11 @@ class LabelPrompt:
 def spoken(label: Label) -> str:
     """A label as the model reads it.
 
-    With a capital a word is a name, which a small model takes for a topic rather than for a part of a
-    sentence.
+    With a capital it is a title, which a small model takes for a topic rather than for a part of a sentence.
+    A capital for each word helps few short labels more, and harms many long ones.
     """
-    levels = (level.replace("_", " ").split() for level in label.path)
-    return ": ".join(" ".join(word[0].upper() + word[1:] for word in words) for words in levels)
+    levels = (" ".join(level.replace("_", " ").split()) for level in label.path)
+    return ": ".join(level[0].upper() + level[1:] for level in levels)
 
 
 def _topics(labels: Sequence[Label], examples: Sequence[Example]) -> str:
