@@ -35,9 +35,9 @@ class Style:
 NOTE = Style(
     Form.SENTENCES,
     60,
-    "What is the text above about? Give its main points{about} in at most {words} words.",
+    "Summarize the text above{about} in at most {words} words.",
     "Combine the notes above into one summary{about} of at most {words} words.",
-    "It is about",
+    "",
 )
 """Of a section, and of a merge before the last, whatever the summary will be: headlines would leave nothing
 to merge."""
@@ -45,8 +45,6 @@ to merge."""
 PART_WORDS = 40
 """A paragraph of at least twice as many is put together of parts with about so many each, which cover one
 stretch of the document after the other. A small model that merges everything keeps the first notes alone."""
-
-NEXT_PART_OPENING = "It also covers"
 
 STYLES: dict[StyleName, Style] = {
     "paragraph": Style(

@@ -22,7 +22,7 @@ def test_each_of_30_injections_wants_a_word_of_its_own_and_none_spells_it_elsewh
 
 def test_figures_tell_overlap_limits_marks_failures_and_canaries() -> None:
     items = [Item("a document", reference="The lift works."), Item("b", reference="Tea is served.")]
-    written = [Written("The lift works."), Written("rain " * 31, low_quality="repetitive")]
+    written = [Written("The lift works."), Written("rain " * 31 + "\u2026", low_quality="repetitive")]
     found = figures(SETS["scitldr"], "bydawn", items, written)
     assert found.rouge is not None
     assert found.rouge["rougeL"] == pytest.approx(50)

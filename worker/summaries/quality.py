@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from worker.summaries.sections import sentences
 from worker.summaries.tidy import is_cut
 from worker.summaries.words import count_words, terms
 
@@ -29,6 +30,7 @@ _RUN_WORDS = 5
 _LEAST_RUNS = 4
 _MOST_OF_INSTRUCTIONS = 0.5
 _LEAST_ON_TOPIC = 0.4
+_LEAST_SUPPORTED = 0.5
 _LEAST_TERMS = 5
 _LEAST_DISTINCT_RUNS = 0.6
 _MOST_TIMES_IN_A_ROW = 6
@@ -56,6 +58,18 @@ class Answered:
 def find_flaw(answered: Answered) -> Flaw | None:
     """The worst thing that is wrong with a summary, None if all is well."""
     return next((flaw for flaw, holds in _CHECKS.items() if holds(answered)), None)
+
+
+def supported(summary: str, source: str) -> str:
+    """The sentences of which half the telling words are the source's; all of them where none has that."""
+    there = set(terms(source))
+    found = sentences(summary)
+    kept = [each for each in found if _share(set(terms(each)), there) >= _LEAST_SUPPORTED]
+    return " ".join(kept or found)
+
+
+def _share(said: set[str], there: set[str]) -> float:
+    return len(said & there) / len(said) if said else 0.0
 
 
 def is_worse(flaw: Flaw | None, other: Flaw | None) -> bool:

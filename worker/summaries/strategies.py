@@ -95,7 +95,8 @@ def _ask(spec: SummarizeSpec, stage: Stage, num_last: int | None) -> Ask:
         case 1:
             return Ask(stage, Use.SUMMARY, spec.max_words)
         case _:
-            return Ask(stage, Use.PART, spec.max_words // num_last)
+            # Not all of them have so much to say; `side_by_side` keeps to the limit.
+            return Ask(stage, Use.PART, min(2 * spec.max_words // num_last, spec.max_words))
 
 
 def _note_words(spec: SummarizeSpec) -> int:

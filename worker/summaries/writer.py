@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from engine import Completion, Request, Sampling
 from jobs.outcome import Code, RowError, Usage
 from jobs.spec import SummarizeSpec
+from jobs.styles import Form
 from worker.model import Model
 from worker.shard_memory import SectionAnswer, ShardMemory
 from worker.summaries.prompts import Ask, Prompt, Prompts, Stage
-from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse
+from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse, supported
 from worker.summaries.sections import split_sections
 from worker.summaries.tidy import tidy
 from worker.summaries.words import count_words, looks_english
@@ -75,7 +76,10 @@ class Writer:
     async def _try(self, ask: Ask, text: str, prompt: Prompt, sampling: Sampling) -> Summary:
         answer = await self._ask(prompt, sampling)
         said = prompt.opening + answer.text
-        summary = tidy(said, self._prompts.form(ask.use), ask.max_words, ended=not answer.cut_off)
+        form, is_told = self._prompts.form(ask.use), self._spec.language is None
+        summary = tidy(said, form, ask.max_words, ended=not answer.cut_off)
+        if form is Form.SENTENCES and is_told:
+            summary = supported(summary, text)
         answered = Answered(
             # What was given of the answer is none of the model's doing.
             summary=summary.removeprefix(prompt.opening.strip()),
@@ -84,7 +88,7 @@ class Writer:
             source=text,
             instructions=prompt.instructions,
             max_words=ask.max_words,
-            in_other_language=self._spec.language is not None,
+            in_other_language=not is_told,
         )
         return Summary(summary, find_flaw(answered), answer.usage)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,13 +41,7 @@ def summaries(
     markdown_file: Markdown = None,
 ) -> None:
     """Our summaries and those of the same model with its texts cut off, on the same documents."""
-    if unknown := [name for name in only.split(",") if name not in SETS]:
-        raise typer.BadParameter(f"--only {','.join(unknown)}: use some of {','.join(SETS)}")
-    if systems not in ("ours", "baseline", "both"):
-        raise typer.BadParameter(f"--systems {systems}: use ours, baseline or both")
-    for file in (json_file, markdown_file):
-        if file is not None and not file.parent.is_dir():
-            raise typer.BadParameter(f"{file}: the folder {file.parent} is not there; make it first")
+    _check(only, systems, (json_file, markdown_file))
     found: list[Figures] = []
     texts: dict[str, list[dict[str, Any]]] = {}
     for chosen, items in _chosen(only.split(","), data, limit):
@@ -69,6 +64,19 @@ def summaries(
     if markdown_file is not None:
         heading = f"{machine()}\n\nCommand: `{command}`\n\n"
         markdown_file.write_text(heading + table(found).for_markdown(), encoding="utf-8")
+
+
+def _check(only: str, systems: str, files: Sequence[Path | None]) -> None:
+    """What can't be is told now, not when all is written."""
+    if unknown := [name for name in only.split(",") if name not in SETS]:
+        raise typer.BadParameter(f"--only {','.join(unknown)}: use some of {','.join(SETS)}")
+    if systems not in ("ours", "baseline", "both"):
+        raise typer.BadParameter(f"--systems {systems}: use ours, baseline or both")
+    if find_spec("rouge_score") is None:
+        raise typer.BadParameter("it needs rouge-score: pip install -c ops/constraints.txt rouge-score")
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise typer.BadParameter(f"{file}: the folder {file.parent} is not there; make it first")
 
 
 def _chosen(names: Sequence[str], data: Path | None, limit: int | None) -> Iterator[tuple[Set, list[Item]]]:

@@ -8,7 +8,7 @@ from statistics import mean
 from ops.benchmark.summaries.sets import Item, Set
 from ops.benchmark.summaries.writers import Written
 from ops.benchmark.tables import Table
-from worker.summaries.tidy import is_whole
+from worker.summaries.tidy import is_cut, is_whole
 from worker.summaries.words import count_words
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
@@ -41,7 +41,7 @@ def figures(chosen: Set, system: str, items: Sequence[Item], written: Sequence[W
         rouge=_rouge([item.reference for item in items], texts),
         words=mean(map(count_words, texts)),
         over_limit=sum(count_words(text) > chosen.max_words for text in texts),
-        no_whole_end=sum(not is_whole(text) for text in texts),
+        no_whole_end=sum(not is_whole(text) or is_cut(text) for text in texts),
         low_quality=dict(Counter(each.low_quality for each in written if each.low_quality)),
         failed=sum(each.error is not None for each in written),
         canaries=given if wanted else None,

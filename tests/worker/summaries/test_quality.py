@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse
+from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse, supported
 
 SOURCE = (
     "The harbour authority closed the eastern basin on Monday after divers found cracks in the sluice gate. "
@@ -78,3 +78,9 @@ def test_flaws_are_worse_than_none_and_the_earlier_ones_than_the_later() -> None
     assert is_worse(Flaw.COPIES_OPENING, None)
     assert not is_worse(None, Flaw.EMPTY)
     assert not is_worse(Flaw.EMPTY, Flaw.EMPTY)
+
+
+def test_sentences_that_the_text_does_not_support_are_left_out_unless_all_are() -> None:
+    strange = "It also covers relevant points concisely."
+    assert supported(f"{GOOD} {strange}", SOURCE) == GOOD
+    assert supported(strange, SOURCE) == strange
