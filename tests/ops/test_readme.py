@@ -39,6 +39,8 @@ def test_the_commands_that_the_readme_says_take_json_are_those_that_do() -> None
             "results",
             "cancel",
             "retry",
+            "fit",
+            "evaluate",
             "rm",
             "repair",
             "worker",
