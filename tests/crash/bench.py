@@ -153,7 +153,7 @@ class CrashBench:
     def reconciler(self) -> str | None:
         """The name of the worker that reconciles now."""
         with self.client as client:
-            return cast("str | None", client.get("bydawn:reconciler"))
+            return cast("str | None", client.get("bydawn:duty:reconcile"))
 
     def end_of(self, job_id: str, timeout_s: float = 60.0) -> Report:
         """Wait for a job's report, and check that every row has exactly one outcome."""

@@ -12,9 +12,14 @@ from jobs.manifest import Priority, ResultFormat
 _WORDS = ("ticket", "billing", "account", "page", "quick", "fox", "dog", "jumps", "bug", "login", "invoice")
 _SHARE_EMPTY = 0.02
 
+# What a job learns from a sample of its rows is no matter of one row, which is how ends are foretold.
+_NO_SAMPLE = ("--calibration", "content-free")
 _ASKED: dict[str, Sequence[tuple[str, ...]]] = {
     "generate": [("--max-tokens", "8")],
-    "classify": [("--labels", "billing,bug,account"), ("--labels", "yes,no", "--label-only")],
+    "classify": [
+        ("--labels", "billing,bug,account", *_NO_SAMPLE),
+        ("--labels", "yes,no", "--label-only", *_NO_SAMPLE),
+    ],
     "summarize": [("--max-words", "10", "--section-tokens", "64")],
     "embed": [()],
 }
