@@ -9,9 +9,10 @@ OPENING, CLOSING = "<document>", "</document>"
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 _ANGLE = "[<\uff1c\u2039\u3008\u27e8]"
 _TAGS = "document|system|user|assistant|instructions?|start_of_turn|end_of_turn|bos|eos|s|think|tool_call"
+# Blanks are passed possessively, for a document of nothing else must not cost its square.
 # Of each, the first character is replaced by one that begins nothing: what is left can't be one again.
 _LOOK_ALIKES = re.compile(
-    rf"{_ANGLE}(?=\s*[|\uff5c])|{_ANGLE}(?=\s*/?\s*(?:{_TAGS})\s*[>\uff1e\u203a\u3009\u27e9])"
+    rf"{_ANGLE}(?=\s*+[|\uff5c])|{_ANGLE}(?=\s*+/?+\s*+(?:{_TAGS})\s*+[>\uff1e\u203a\u3009\u27e9])"
     rf"|\[(?=/?INST\])|{_ANGLE}(?={_ANGLE}/?SYS)",
     re.IGNORECASE,
 )

@@ -8,9 +8,10 @@ from worker.summaries.words import CLOSERS
 CountTokens = Callable[[str], int]
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
+# Runs are taken whole and from their start only: a document of nothing but dots costs no more than another.
 # Up to two quotes or brackets may close after the sentence's end; Chinese and Japanese leave no blank there.
 _END = re.compile(
-    rf"[.!?\u2026]+[{CLOSERS}]{{0,2}}(?=\s)|[\u3002\uff01\uff1f]+[{CLOSERS}]?|[\u0964\u061f\u06d4](?=\s)"
+    rf"(?<![.!?\u2026])[.!?\u2026]++[{CLOSERS}]{{0,2}}(?=\s)|[\u3002\uff01\uff1f]+[{CLOSERS}]?|[\u0964\u061f\u06d4](?=\s)"
 )
 # Initials and states (J. Smith, U.S., H.R. 1), and words that are hardly ever a sentence's last.
 _ABBREVIATED = re.compile(
