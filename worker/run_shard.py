@@ -87,14 +87,11 @@ class ShardRunner:
         manifest = read_manifest(self._store, job_id)
         if self._settler.adopt(manifest, shard_no):
             return
-        if manifest.model.fingerprint != self._model.fingerprint:
-            raise OtherModelError(
-                f"job {job_id} was promised model {manifest.model.fingerprint}, this worker has "
-                f"{self._model.fingerprint}"
-            )
-        rows = self._read_rows(manifest, shard_no)
         controls = read_controls(self._store, manifest)
         halt = controls.halt(datetime.now(UTC))
+        if halt is None:  # what is stopped needs no model, and the promised one may never come again
+            self._check_model(manifest)
+        rows = self._read_rows(manifest, shard_no)
         with self._checkpoints.opened(job_id, shard_no) as memory:
             done = memory.outcomes
             left = [row for row in rows if row.id not in done]
@@ -105,6 +102,13 @@ class ShardRunner:
                 ended = [halted_outcome(row.id, halt) for row in left]
             outcomes = done | {outcome.id: outcome for outcome in ended}
             self._settler.settle(manifest, shard_no, [outcomes[row.id] for row in rows])
+
+    def _check_model(self, manifest: Manifest) -> None:
+        if manifest.model.fingerprint != self._model.fingerprint:
+            raise OtherModelError(
+                f"job {manifest.job_id} was promised model {manifest.model.fingerprint}, this worker has "
+                f"{self._model.fingerprint}"
+            )
 
     def _run_rows(
         self, manifest: Manifest, shard_no: int, rows: list[Row], memory: ShardMemory, watch: ShardWatch

@@ -82,6 +82,18 @@ def test_a_job_of_another_model_is_given_back_and_not_counted(bench: Bench) -> N
     assert _part(bench, manifest) is None
 
 
+@pytest.mark.parametrize(("order", "end"), [(CancelOrder(), Status.CANCELLED), (None, Status.EXPIRED)])
+def test_a_job_of_another_model_ends_when_it_is_cancelled_or_due(
+    bench: Bench, order: CancelOrder | None, end: Status
+) -> None:
+    due = None if order is not None else datetime.now(UTC) - timedelta(seconds=1)
+    manifest = _job(bench, "a", fingerprint="0" * 16, deadline=due)
+    if order is not None:
+        give_order(bench.store, manifest.job_id, order)
+    assert _run(bench, manifest).prompts == []
+    assert [outcome.status for outcome in _part(bench, manifest) or []] == [end]
+
+
 def test_a_shard_that_always_breaks_the_engine_ends_with_failed_rows(bench: Bench) -> None:
     manifest = _job(bench, "hang", "crash")
     for attempt in range(1, MAX_ATTEMPTS + 1):
