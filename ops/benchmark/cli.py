@@ -1,4 +1,4 @@
-"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory` and `summaries`."""
+"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory`, `labels` and `summaries`."""
 
 import json
 import tempfile
@@ -12,6 +12,7 @@ from engine.tokenizer import Tokenizer
 from ops.benchmark import exact as exactness
 from ops.benchmark import memory as memory_use
 from ops.benchmark import report, scheduler_time
+from ops.benchmark.labels.command import labels
 from ops.benchmark.run import Run
 from ops.benchmark.screen import screen
 from ops.benchmark.summaries.command import summaries
@@ -27,6 +28,7 @@ and summ_qmsum_segments_val.jsonl (github.com/Yale-LILY/QMSum, cut into segments
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app.command()(labels)
 app.command()(summaries)
 console = Console()
 Letters = Annotated[str, typer.Option("--works", help="Letters of works: a,b,c,d,e.")]

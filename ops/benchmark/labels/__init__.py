@@ -1,0 +1,1 @@
+"""How many labels are right, by every way of asking: `bash ops/bench labels`."""
