@@ -37,13 +37,14 @@ def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
         return
     _check_ended(store, job_id)
     ledger.remove(job_id)
-    papers = [layout.manifest(job_id), layout.report(job_id)]
-    store.delete(key for key in [*store.list(layout.job_prefix(job_id))] if key not in papers)
-    store.delete([*store.list(layout.dead_letters_prefix(job_id))])
     _free_key(store, job_id)
-    # The papers go last, of them the report: while it is there, the job is known to have ended.
-    for paper in papers:
-        store.delete([paper])
+    # The manifest before what is listed: whoever writes later than that looks for it, and takes back what he
+    # wrote. The report goes last: while it is there, the job is known to have ended.
+    store.delete([layout.manifest(job_id)])
+    report = layout.report(job_id)
+    store.delete([key for key in store.list(layout.job_prefix(job_id)) if key != report])
+    store.delete([*store.list(layout.dead_letters_prefix(job_id))])
+    store.delete([report])
 
 
 def remove_older(store: ObjectStore, ledger: Ledger, ended_before: datetime) -> Iterator[str]:

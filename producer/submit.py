@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from jobs import layout
 from jobs.calibration import SAMPLE_ROWS, SAMPLE_SEED, needs_sample, write_sample
 from jobs.heads import Head, store_head
+from jobs.late import reopen
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
 from jobs.outcome import Code
@@ -118,8 +119,9 @@ def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
         read_manifest(store, job_id)
     except NoSuchJobError:
         return None
-    if not store.exists(layout.report(job_id)):
-        store.put(layout.open_marker(job_id), b"")  # the submission may have died between its last two steps
+    # The submission may have died between its last two steps.
+    if not store.exists(layout.report(job_id)) and not reopen(store, job_id):
+        return None
     return job_id
 
 
