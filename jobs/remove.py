@@ -1,4 +1,4 @@
-"""Remove ended jobs and broken-off submissions: all that the store and the ledger hold of them.
+"""Remove ended jobs, broken-off submissions and remnants: all that the store and the ledger hold of them.
 
 `bydawn rm` does it by hand, the sweep of the workers by age; whichever is broken off is ended by the next.
 """
@@ -27,13 +27,16 @@ class JobInUseError(Exception):
 
 
 def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
-    """Remove an ended job, or what is there of one whose submission was broken off.
+    """Remove an ended job, or what is there of one whose submission was broken off, or that was removed.
 
     Raises:
         NoSuchJobError: there is no such job.
         JobInUseError: it has not ended, or is being submitted.
     """
     if _is_being_submitted(store, job_id) and _remove_submission(store, ledger, job_id):
+        return
+    if _is_remnant(store, job_id):
+        _remove_remnant(store, ledger, job_id)
         return
     _check_ended(store, job_id)
     ledger.remove(job_id)
@@ -47,14 +50,16 @@ def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
     store.delete([report])
 
 
-def remove_older(store: ObjectStore, ledger: Ledger, ended_before: datetime) -> Iterator[str]:
-    """Remove all jobs that ended before a time, and tell each."""
-    for job_id in [*store.folders(layout.JOBS_PREFIX)]:
-        if (begun_at := time_of(job_id)) is not None and begun_at > ended_before:
+def remove_older(store: ObjectStore, ledger: Ledger, now: datetime, age: timedelta) -> Iterator[str]:
+    """Remove all jobs that ended longer ago than `age`, and tell each.
+
+    What is left of a removed one goes when it began so long ago, and at least a day.
+    """
+    for job_id in sorted({*store.folders(layout.JOBS_PREFIX), *store.folders(layout.DEAD_PREFIX)}):
+        if (begun_at := time_of(job_id)) is not None and begun_at > now - age:
             continue  # not worth a question to the store, of which there may be a hundred thousand
         try:
-            report = read_report(store, job_id)
-            if report is not None and report.finished_at < ended_before:
+            if _is_over(store, job_id, now, age):
                 remove(store, ledger, job_id)
                 yield job_id
         except (NoSuchJobError, CorruptObjectError, NewerFormatError, JobInUseError) as error:
@@ -78,6 +83,34 @@ def remove_broken_off(
                 yield job_id
         except (CorruptObjectError, NewerFormatError, JobInUseError) as error:
             log.warning("%s is left where it is: %s", job_id, error)
+
+
+def _is_over(store: ObjectStore, job_id: str, now: datetime, age: timedelta) -> bool:
+    if (report := read_report(store, job_id)) is not None:
+        return report.finished_at < now - age
+    begun_at = time_of(job_id)
+    return begun_at is not None and begun_at < now - SAFE_AGE and _is_remnant(store, job_id)
+
+
+def _is_remnant(store: ObjectStore, job_id: str) -> bool:
+    """Whether there is something of a job that is neither running, ended nor being submitted.
+
+    Its removal came too early for what somebody wrote late, who died before he took it back.
+    """
+    # In this order: a submission ends its marker after its manifest is there, and a removal takes the
+    # report last.
+    papers = (layout.submitting_marker(job_id), layout.manifest(job_id), layout.report(job_id))
+    return not any(store.exists(paper) for paper in papers) and any(_remnants(store, job_id))
+
+
+def _remnants(store: ObjectStore, job_id: str) -> Iterator[str]:
+    yield from store.list(layout.job_prefix(job_id))
+    yield from store.list(layout.dead_letters_prefix(job_id))
+
+
+def _remove_remnant(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
+    ledger.remove(job_id)
+    store.delete([*_remnants(store, job_id), layout.open_marker(job_id)])
 
 
 def _is_being_submitted(store: ObjectStore, job_id: str) -> bool:

@@ -47,4 +47,4 @@ class Sweeper:
     def _removed(self, now: datetime) -> Iterator[str]:
         yield from remove_broken_off(self._store, self._ledger, now)
         if self._retention is not None:
-            yield from remove_older(self._store, self._ledger, now - self._retention)
+            yield from remove_older(self._store, self._ledger, now, self._retention)
