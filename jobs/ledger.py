@@ -11,7 +11,7 @@ can be repeated without harm. Keys, all below `bydawn:`
     lease:<id>/<n>    string  who runs shard <n> (or "finish", or "submit"); expires
     controls:<id>     hash    name -> body: a copy of the objects under `control/`
     worker:<id>       string  JSON of what a live worker tells; expires
-    duty:<name>       string  the worker that reconciles now, or removes what is old; expires
+    duty:<name>       string  the worker that reconciles now, or removes what is old or broken off; expires
 """
 
 import json
@@ -221,6 +221,10 @@ class Ledger:
     def hold_duty(self, name: str, owner: str, life_s: int) -> bool:
         """Take, or keep, what one worker does for all; False while it is another one's."""
         return bool(self._hold(keys=[_key("duty", name)], args=[owner, life_s]))
+
+    def release_duty(self, name: str, owner: str) -> None:
+        """Leave a duty to the next who asks; another one's is left alone."""
+        self._release(keys=[_key("duty", name)], args=[owner])
 
     def tell_worker(self, worker_id: str, facts: dict[str, str | int | float], life_s: int) -> None:
         self.client.set(_key("worker", worker_id), json.dumps(facts), ex=life_s)

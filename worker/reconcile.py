@@ -19,6 +19,8 @@ from worker.settle import Settler
 
 log = logging.getLogger(__name__)
 
+_DUTY = "reconcile"
+
 
 class Reconciler:
     """The store is the truth: a ledger that knows less is taught, a message that is lost is sent again."""
@@ -44,8 +46,12 @@ class Reconciler:
 
     def reconcile_if_leader(self) -> None:
         """One pass, unless another worker does them."""
-        if self._ledger.hold_duty("reconcile", self._worker_id, life_s=max(2, round(self.interval_s * 3))):
+        if self._ledger.hold_duty(_DUTY, self._worker_id, life_s=max(2, round(self.interval_s * 3))):
             self.reconcile_all()
+
+    def give_up_duty(self) -> None:
+        """Let another worker do the passes from now on."""
+        self._ledger.release_duty(_DUTY, self._worker_id)
 
     def reconcile_all(self) -> None:
         """One pass over all open jobs."""

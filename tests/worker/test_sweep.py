@@ -108,6 +108,29 @@ def test_one_worker_sweeps_for_all(bench: Bench) -> None:
     assert not bench.store.exists(layout.report(job_id))
 
 
+def test_a_worker_without_a_retention_keeps_no_other_from_removing_ended_jobs(bench: Bench) -> None:
+    job_id = _ended(bench, NOW - 40 * DAY, NOW - 40 * DAY)
+    _sweeper(bench, None, "another").sweep_if_leader()
+    _sweeper(bench, DAY, "me").sweep_if_leader()
+    assert not bench.store.exists(layout.report(job_id))
+
+
+def test_a_worker_that_ends_leaves_its_duties_to_the_next(bench: Bench, tmp_path: Path) -> None:
+    model, _ = fake_model(lambda *_: None)
+    settings = WorkerSettings(spool=tmp_path, retention_days=30)
+    worker = bootstrap.build(settings, bench.store, bench.ledger, bench.outbox.send, model, no_engine)
+    worker.start()
+    with closing(worker):
+        wait_until(lambda: len(bench.ledger.client.keys("bydawn:duty:*")) == 3, 30, "it has all duties")
+    assert bench.ledger.client.keys("bydawn:duty:*") == []
+
+
+def test_a_worker_gives_up_no_duty_that_is_anothers(bench: Bench) -> None:
+    _sweeper(bench, DAY, "another").sweep_if_leader()
+    _sweeper(bench, DAY, "me").give_up_duties()
+    assert len(bench.ledger.client.keys("bydawn:duty:*")) == 2
+
+
 def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_next(bench: Bench) -> None:
     for days in (40, 41, 42):
         _ended(bench, NOW - days * DAY, NOW - days * DAY)
