@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from secrets import token_hex
 
@@ -13,13 +13,16 @@ from jobs.ledger import Ledger
 from jobs.names import time_of
 from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.shards import CorruptObjectError, NewerFormatError
-from jobs.stores import ObjectStore
+from jobs.stores import ObjectStore, StoreError, StoreUnavailable
 from jobs.submission import LEASE_LIFE_S, REMOVED, UNIT
 
 log = logging.getLogger(__name__)
 
 SAFE_AGE = timedelta(days=1)
 """Of a submission: Redis, which knows whether somebody is at it, may have forgotten that an hour ago."""
+
+
+_MAX_TIMES_AWAY = 3  # in a row: a store that is away makes every job wait for a minute
 
 
 class JobInUseError(Exception):
@@ -54,16 +57,20 @@ def remove_older(store: ObjectStore, ledger: Ledger, now: datetime, age: timedel
     """Remove all jobs that ended longer ago than `age`, and tell each.
 
     What is left of a removed one goes when it began so long ago, and at least a day.
+
+    Raises:
+        StoreError: the store is away, or has refused to give or to remove some.
     """
-    for job_id in sorted({*store.folders(layout.JOBS_PREFIX), *store.folders(layout.DEAD_PREFIX)}):
-        if (begun_at := time_of(job_id)) is not None and begun_at > now - age:
-            continue  # not worth a question to the store, of which there may be a hundred thousand
-        try:
-            if _is_over(store, job_id, now, age):
-                remove(store, ledger, job_id)
-                yield job_id
-        except (NoSuchJobError, CorruptObjectError, NewerFormatError, JobInUseError) as error:
-            log.warning("%s is left where it is: %s", job_id, error)  # the others must go all the same
+    job_ids = sorted({*store.folders(layout.JOBS_PREFIX), *store.folders(layout.DEAD_PREFIX)})
+    # What began later isn't worth a question to the store: there may be a hundred thousand.
+    old = (each for each in job_ids if (begun_at := time_of(each)) is None or begun_at <= now - age)
+
+    def remove_if_over(job_id: str) -> bool:
+        if is_over := _is_over(store, job_id, now, age):
+            remove(store, ledger, job_id)
+        return is_over
+
+    yield from _removed(old, remove_if_over)
 
 
 def remove_broken_off(
@@ -71,18 +78,38 @@ def remove_broken_off(
 ) -> Iterator[str]:
     """Remove what submissions have left that began longer ago than `age`, at least a day, and tell each.
 
-    One that somebody is still at has a lease, however long it takes.
+    One that somebody is still at has a lease, however long it takes. Raises as `remove_older` does.
     """
-    for key in [*store.list(layout.SUBMITTING_PREFIX)]:
-        job_id = key.removeprefix(layout.SUBMITTING_PREFIX)
-        begun_at = time_of(job_id)
-        if begun_at is None or begun_at > now - max(age, SAFE_AGE):
-            continue
+    job_ids = [key.removeprefix(layout.SUBMITTING_PREFIX) for key in store.list(layout.SUBMITTING_PREFIX)]
+    begun_before = now - max(age, SAFE_AGE)
+    old = (each for each in job_ids if (begun_at := time_of(each)) is not None and begun_at <= begun_before)
+    yield from _removed(old, lambda job_id: _remove_submission(store, ledger, job_id))
+
+
+def _removed(job_ids: Iterable[str], remove_one: Callable[[str], bool]) -> Iterator[str]:
+    """Those that `remove_one` has removed; whatever is wrong with one, the others go all the same.
+
+    Raises:
+        StoreUnavailable: for several in a row.
+        StoreError: of the last that the store refused, when all others are done.
+    """
+    refused: StoreError | None = None
+    times_away = 0
+    for job_id in job_ids:
         try:
-            if _remove_submission(store, ledger, job_id):
-                yield job_id
-        except (CorruptObjectError, NewerFormatError, JobInUseError) as error:
+            is_removed = remove_one(job_id)
+        except (NoSuchJobError, CorruptObjectError, NewerFormatError, JobInUseError, StoreError) as error:
             log.warning("%s is left where it is: %s", job_id, error)
+            refused = error if isinstance(error, StoreError) else refused
+            times_away = times_away + 1 if isinstance(error, StoreUnavailable) else 0
+            if times_away == _MAX_TIMES_AWAY:
+                raise
+            continue
+        times_away = 0
+        if is_removed:
+            yield job_id
+    if refused is not None:
+        raise refused
 
 
 def _is_over(store: ObjectStore, job_id: str, now: datetime, age: timedelta) -> bool:

@@ -52,10 +52,19 @@ class Sweeper:
 
     def _sweep_where(self, is_ours: Callable[[str], bool], now: datetime) -> None:
         for duty, removed in self._halves(now).items():
-            for job_id in removed if is_ours(duty) else ():
-                log.info("action=sweep job=%s", job_id)
-                if self._is_stopping():
-                    return  # what is left is removed by the next
+            try:
+                if is_ours(duty) and not self._sweep_half(removed):
+                    return
+            except Exception as error:  # whatever is wrong with one half, the other must go all the same
+                log.error("action=sweep duty=%s error=%s: %s", duty, type(error).__name__, error)
+
+    def _sweep_half(self, removed: Iterator[str]) -> bool:
+        """False if the worker stops first: what is left is removed by the next."""
+        for job_id in removed:
+            log.info("action=sweep job=%s", job_id)
+            if self._is_stopping():
+                return False
+        return True
 
     def _halves(self, now: datetime) -> dict[str, Iterator[str]]:
         """By duty; nothing is removed before it is asked for."""
