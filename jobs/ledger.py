@@ -133,7 +133,11 @@ class Ledger:
 
     def count_attempt(self, job_id: str, shard_no: int) -> int:
         """Note that running a shard broke; returns how often it has."""
-        return int(self.client.hincrby(_key("attempts", job_id), str(shard_no), 1))
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hincrby(_key("attempts", job_id), str(shard_no), 1)
+            pipe.expire(_key("attempts", job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
+            attempts, _ = pipe.execute()
+        return int(attempts)
 
     def suspect(self, job_id: str, shard_no: int) -> None:
         """Note that an engine died with this shard in it, perhaps for another reason."""
