@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from jobs import layout
+from jobs.late import take_back_if_removed
 from jobs.manifest import FORMAT
 from jobs.papers import read_paper
 from jobs.shards import CorruptObjectError
@@ -80,7 +81,9 @@ def read_prior(store: ObjectStore, job_id: str) -> Prior | None:
 
 def freeze_prior(store: ObjectStore, job_id: str, prior: Prior) -> Prior:
     """Make this the job's prior unless it has one; returns the one that it has now."""
-    if store.create(layout.calibration_prior(job_id), prior.model_dump_json().encode()):
+    key = layout.calibration_prior(job_id)
+    is_ours = store.create(key, prior.model_dump_json().encode())
+    if take_back_if_removed(store, job_id, [key]) or is_ours:
         return prior
     winner = read_prior(store, job_id)
     assert winner is not None, "it was there a moment ago, and nobody removes it before the job's end"

@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from jobs import layout
+from jobs.late import take_back_if_removed
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority
 from jobs.outcome import Status
@@ -152,6 +153,7 @@ def give_order(store: ObjectStore, job_id: str, order: _Order) -> None:
         store.create(key, body)
     else:
         store.put(key, body)
+    take_back_if_removed(store, job_id, [key])
 
 
 def end_pause(store: ObjectStore, job_id: str) -> None:

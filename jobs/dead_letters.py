@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from jobs import layout
+from jobs.late import take_back_if_removed
 from jobs.manifest import FORMAT
 from jobs.outcome import Code, Outcome
 from jobs.papers import read_paper
@@ -44,7 +45,9 @@ def record_dead_letters(
     ]
     if dead:
         letters = DeadLetters(job_id=job_id, shard_no=shard_no, rows=tuple(dead))
-        store.put(layout.dead_letters(job_id, shard_no), letters.model_dump_json(indent=2).encode())
+        key = layout.dead_letters(job_id, shard_no)
+        store.put(key, letters.model_dump_json(indent=2).encode())
+        take_back_if_removed(store, job_id, [key])
 
 
 def list_dead_letters(store: ObjectStore) -> Iterator[DeadLetters]:

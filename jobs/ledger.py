@@ -11,7 +11,7 @@ can be repeated without harm. Keys, all below `bydawn:`
     lease:<id>/<n>    string  who runs shard <n> (or "finish", or "submit"); expires
     controls:<id>     hash    name -> body: a copy of the objects under `control/`
     worker:<id>       string  JSON of what a live worker tells; expires
-    duty:<name>       string  the worker that reconciles now, or removes what is old; expires
+    duty:<name>       string  the worker that reconciles now, or removes what is old or broken off; expires
 """
 
 import json
@@ -133,7 +133,11 @@ class Ledger:
 
     def count_attempt(self, job_id: str, shard_no: int) -> int:
         """Note that running a shard broke; returns how often it has."""
-        return int(self.client.hincrby(_key("attempts", job_id), str(shard_no), 1))
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hincrby(_key("attempts", job_id), str(shard_no), 1)
+            pipe.expire(_key("attempts", job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
+            attempts, _ = pipe.execute()
+        return int(attempts)
 
     def suspect(self, job_id: str, shard_no: int) -> None:
         """Note that an engine died with this shard in it, perhaps for another reason."""
@@ -221,6 +225,10 @@ class Ledger:
     def hold_duty(self, name: str, owner: str, life_s: int) -> bool:
         """Take, or keep, what one worker does for all; False while it is another one's."""
         return bool(self._hold(keys=[_key("duty", name)], args=[owner, life_s]))
+
+    def release_duty(self, name: str, owner: str) -> None:
+        """Leave a duty to the next who asks; another one's is left alone."""
+        self._release(keys=[_key("duty", name)], args=[owner])
 
     def tell_worker(self, worker_id: str, facts: dict[str, str | int | float], life_s: int) -> None:
         self.client.set(_key("worker", worker_id), json.dumps(facts), ex=life_s)

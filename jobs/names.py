@@ -36,7 +36,7 @@ def new_job_id(now: datetime | None = None) -> str:
 def time_of(job_id: str) -> datetime | None:
     """When a job's id was made, None where it isn't one of ours."""
     try:
-        return datetime.strptime(job_id.partition("-")[0], "%Y%m%dt%H%M%S").replace(tzinfo=UTC)
+        return datetime.strptime(check_name(job_id).partition("-")[0], "%Y%m%dt%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return None
 

@@ -3,6 +3,7 @@
 import logging
 
 from jobs import layout
+from jobs.late import take_back_if_removed
 from jobs.manifest import Manifest
 from jobs.shards import CorruptObjectError, decode_part
 from jobs.stores import ObjectStore
@@ -25,8 +26,10 @@ def read_part(store: ObjectStore, manifest: Manifest, shard_no: int) -> bytes | 
         check_part(body, manifest, shard_no)
     except CorruptObjectError as error:
         log.error("action=move_aside job=%s shard=%s error=%s", manifest.job_id, shard_no, error)
-        store.put(layout.damaged_part(manifest.job_id, shard_no), body)
+        aside = layout.damaged_part(manifest.job_id, shard_no)
+        store.put(aside, body)
         store.delete([key])
+        take_back_if_removed(store, manifest.job_id, [aside])
         return None
     return body
 

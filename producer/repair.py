@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from jobs import layout
 from jobs.control import copy_controls
+from jobs.late import reopen
 from jobs.mend import rebuild, send_lost
-from jobs.papers import read_manifest, read_report
+from jobs.papers import NoSuchJobError, read_manifest, read_report
 from producer.connection import Connection
 
 
@@ -31,8 +32,9 @@ def repair(connection: Connection, job_id: str) -> Findings:
     store, ledger = connection.store, connection.ledger
     manifest = read_manifest(store, job_id)
     report = read_report(store, job_id)
-    if report is None:
-        store.put(layout.open_marker(job_id), b"")  # without it the reconciler passes the job by
+    # Without its marker the reconciler passes the job by.
+    if report is None and not reopen(store, job_id):
+        raise NoSuchJobError(f"job {job_id} has just been removed")
     controls = copy_controls(store, ledger, manifest)
     # Asked before the store is: what is settled by now has its part by then, if it ever had one.
     settled = ledger.settled(job_id)

@@ -147,13 +147,13 @@ def build(
         finisher=Finisher(store, ledger, leases),
         drain=drain,
         periodics=(
-            Periodic("reconcile", interval_s, reconciler.reconcile_if_leader),
+            Periodic("reconcile", interval_s, reconciler.reconcile_if_leader, reconciler.give_up_duty),
             Periodic("keep_slow", KEEP_INTERVAL_S, spool.keep_slow),
             Periodic(
                 "settle_spooled", settle_spooled.INTERVAL_S, SpoolSettler(store, spool, settler).settle_all
             ),
             # A thread of its own, because a large job takes minutes to remove.
-            Periodic("sweep", settings.sweep_interval_s, sweeper.sweep_if_leader),
+            Periodic("sweep", settings.sweep_interval_s, sweeper.sweep_if_leader, sweeper.give_up_duties),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
             Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
             Periodic("checkpoint", settings.checkpoint_interval_s, checkpoints.save_all),

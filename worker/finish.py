@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from jobs import layout
 from jobs.control import read_controls
+from jobs.late import take_back_if_removed
 from jobs.ledger import Ledger
 from jobs.manifest import FailureExample, JobState, Manifest, Report
 from jobs.outcome import Code, Counts, Outcome, Status
-from jobs.papers import read_manifest, read_report
+from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.parts import read_part
 from jobs.shards import CorruptObjectError, decode_part
 from jobs.stores import ObjectStore
@@ -59,14 +60,20 @@ class Finisher:
         if not self._leases.take(job_id, _UNIT):
             return
         try:
-            manifest = read_manifest(self._store, job_id)
+            self._finish_held(read_manifest(self._store, job_id))
+        finally:
+            self._leases.release(job_id, _UNIT)
+
+    def _finish_held(self, manifest: Manifest) -> None:
+        job_id = manifest.job_id
+        try:
             report = read_report(self._store, job_id) or self._publish(manifest)
             self._close(report)
         except PartMissingError as error:
             log.error("action=finish job=%s error=%s", job_id, error)
             self._ledger.forget(job_id)  # it is rebuilt from the parts that there are
         finally:
-            self._leases.release(job_id, _UNIT)
+            take_back_if_removed(self._store, job_id, self._store.list(layout.job_prefix(job_id)))
 
     def _publish(self, manifest: Manifest) -> Report:
         tally = _Tally()
@@ -97,8 +104,8 @@ class Finisher:
         body = report.model_dump_json(indent=2).encode()
         if self._store.create(layout.report(manifest.job_id), body):
             return report
-        winner = read_report(self._store, manifest.job_id)
-        assert winner is not None, "a report is never removed"
+        if (winner := read_report(self._store, manifest.job_id)) is None:
+            raise NoSuchJobError(f"job {manifest.job_id} was ended by another worker, and removed since")
         return winner
 
     def _close(self, report: Report) -> None:

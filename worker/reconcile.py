@@ -8,15 +8,18 @@ import redis
 from jobs import layout, queues
 from jobs.control import copy_controls
 from jobs.dispatch import Dispatcher
+from jobs.late import take_back_if_removed
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest
 from jobs.mend import is_finish_lost, lost_shards, rebuild
-from jobs.papers import read_manifest, read_report
+from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.stores import ObjectStore, StoreUnavailable
 from worker.hopeless import stop_if_hopeless
 from worker.settle import Settler
 
 log = logging.getLogger(__name__)
+
+_DUTY = "reconcile"
 
 
 class Reconciler:
@@ -43,8 +46,12 @@ class Reconciler:
 
     def reconcile_if_leader(self) -> None:
         """One pass, unless another worker does them."""
-        if self._ledger.hold_duty("reconcile", self._worker_id, life_s=max(2, round(self.interval_s * 3))):
+        if self._ledger.hold_duty(_DUTY, self._worker_id, life_s=max(2, round(self.interval_s * 3))):
             self.reconcile_all()
+
+    def give_up_duty(self) -> None:
+        """Let another worker do the passes from now on."""
+        self._ledger.release_duty(_DUTY, self._worker_id)
 
     def reconcile_all(self) -> None:
         """One pass over all open jobs."""
@@ -52,12 +59,20 @@ class Reconciler:
         for key in list(self._store.list(layout.OPEN_PREFIX)):
             job_id = key.removeprefix(layout.OPEN_PREFIX)
             try:
-                suspects |= self._reconcile(read_manifest(self._store, job_id))
+                suspects |= self._look_at(job_id)
             except (redis.RedisError, StoreUnavailable):
                 raise
             except Exception as error:  # whatever is wrong with one job, the others must be mended
                 log.error("action=reconcile job=%s error=%s: %s", job_id, type(error).__name__, error)
         self._suspects = suspects
+
+    def _look_at(self, job_id: str) -> set[str]:
+        try:
+            manifest = read_manifest(self._store, job_id)
+        except NoSuchJobError:  # somebody who put the marker died before he saw that the job had been removed
+            take_back_if_removed(self._store, job_id, [layout.open_marker(job_id)])
+            return set()
+        return self._reconcile(manifest)
 
     def _reconcile(self, manifest: Manifest) -> set[str]:
         """Mend one job; returns the task ids that look lost, but not yet for long enough."""

@@ -7,6 +7,7 @@ import redis
 
 from jobs import layout
 from jobs.dispatch import Dispatcher
+from jobs.late import take_back_if_removed
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest
 from jobs.outcome import Counts, Outcome
@@ -59,10 +60,15 @@ class Settler:
         Raises:
             StoreUnavailable: worth another try; also where the winner's part can't be read.
         """
-        if self._store.create(layout.part(manifest.job_id, shard_no), body):
-            return part_counts(body, manifest.job_id, shard_no)
-        if (counts := self._published(manifest, shard_no)) is None:
+        key = layout.part(manifest.job_id, shard_no)
+        if self._store.create(key, body):
+            counts: Counts | None = part_counts(body, manifest.job_id, shard_no)
+        else:
+            counts = self._published(manifest, shard_no)
+        if counts is None:
             raise StoreUnavailable(f"shard {shard_no} of job {manifest.job_id} has a part that can't be read")
+        # Another's too: it is ours if the store went away right after a first try.
+        take_back_if_removed(self._store, manifest.job_id, [key])
         return counts
 
     def _published(self, manifest: Manifest, shard_no: int) -> Counts | None:

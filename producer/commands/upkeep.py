@@ -59,7 +59,7 @@ def rm(
         now = datetime.now(UTC)
         removed = 0
         for each in chain(
-            remove_older(objects, ledger, now - age), remove_broken_off(objects, ledger, now, age)
+            remove_older(objects, ledger, now, age), remove_broken_off(objects, ledger, now, age)
         ):
             removed += 1
             typer.echo(f"{each} is removed")

@@ -12,6 +12,7 @@ from engine import Request
 from jobs import layout
 from jobs.manifest import JobState, Manifest
 from jobs.papers import read_report
+from jobs.remove import remove
 from jobs.shards import decode_part
 from tests.worker.fakes import Answer, Bench, completion, fake_model, make_job, no_engine, rows
 from worker import bootstrap
@@ -114,3 +115,13 @@ def test_continued_before_its_successor_settles_its_own_part_stands(pair: Pair) 
     pair.worker("second", answer).run_shard(pair.manifest.job_id, 0)
     assert pair.texts() == ["of the first"] * 2
     pair.check_end()
+
+
+def test_continued_after_the_job_was_removed_it_leaves_nothing_of_it(pair: Pair) -> None:
+    ran = pair.start_first_and_stop_it()
+    pair.outlast_its_lease()
+    pair.run_second()
+    remove(pair.bench.store, pair.bench.ledger, pair.manifest.job_id)
+    pair.continue_first(ran)
+    assert list(pair.bench.store.list("")) == []
+    assert pair.bench.ledger.settled(pair.manifest.job_id) == set()

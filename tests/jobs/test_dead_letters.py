@@ -19,8 +19,15 @@ OUTCOMES = [
 ]
 
 
-def test_poison_rows_alone_are_listed_by_job_with_code_and_time_and_no_text() -> None:
+def _with_jobs() -> MemoryStore:
     store = MemoryStore()
+    for job_id in (JOB, EARLIER_JOB):
+        store.put(layout.manifest(job_id), b"{}")
+    return store
+
+
+def test_poison_rows_alone_are_listed_by_job_with_code_and_time_and_no_text() -> None:
+    store = _with_jobs()
     record_dead_letters(store, JOB, 3, OUTCOMES, NOW)
     record_dead_letters(store, EARLIER_JOB, 0, OUTCOMES, NOW)
     earlier, letters = list_dead_letters(store)
@@ -31,7 +38,7 @@ def test_poison_rows_alone_are_listed_by_job_with_code_and_time_and_no_text() ->
 
 
 def test_recording_a_shard_again_lists_its_rows_once() -> None:
-    store = MemoryStore()
+    store = _with_jobs()
     for _ in range(2):
         record_dead_letters(store, JOB, 3, OUTCOMES, NOW)
     (letters,) = list_dead_letters(store)

@@ -103,6 +103,13 @@ def test_a_shard_is_a_suspect_until_it_is_cleared_and_never_for_good() -> None:
     assert not ledger.is_suspect(job.job_id, 0)
 
 
+def test_attempts_are_counted_for_each_shard_and_never_for_good() -> None:
+    ledger, job = _opened(2)
+    assert [ledger.count_attempt(job.job_id, shard_no) for shard_no in (0, 0, 1)] == [1, 2, 1]
+    (key,) = ledger.client.keys("*attempts*")
+    assert ledger.client.ttl(key) > 0, "a late word about a job that has ended is forgotten too"
+
+
 def test_an_ended_job_keeps_its_sums_for_a_while_and_nothing_else() -> None:
     ledger, job = _opened(1)
     ledger.settle(job.job_id, 0, Counts(ok=2))

@@ -16,6 +16,8 @@ from worker.leases import Leases
 
 JOB = "20260101t000000-00000001"
 OTHER = "20260101t000000-00000002"
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
 
 
 def _ended(bench: Bench, job_id: str, hours_ago: int = 0) -> Manifest:
@@ -126,6 +128,39 @@ def test_jobs_of_an_age_go_and_younger_open_and_damaged_ones_stay() -> None:
     _ended(bench, ids["damaged"])
     bench.store.put(layout.report(ids["damaged"]), b"{")
     make_job(bench.store, [rows("a")], job_id=ids["open"])
-    limit = datetime.now(UTC) - timedelta(days=2)
-    assert list(remove_older(bench.store, bench.ledger, limit)) == [ids["old"]]
+    assert list(remove_older(bench.store, bench.ledger, NOW, 2 * DAY)) == [ids["old"]]
     assert list(bench.store.folders(layout.JOBS_PREFIX)) == [ids["young"], ids["damaged"], ids["open"]]
+
+
+@pytest.mark.parametrize("late", [layout.part(JOB, 0), layout.dead_letters(JOB, 0)])
+def test_what_came_back_after_a_removal_is_removed_by_name(late: str) -> None:
+    bench = Bench()
+    bench.store.put(late, b"")
+    remove(bench.store, bench.ledger, JOB)
+    assert _traces(bench, JOB) == []
+    with pytest.raises(NoSuchJobError, match=JOB):
+        remove(bench.store, bench.ledger, JOB)
+
+
+def test_what_came_back_after_a_removal_goes_when_it_is_as_old_as_asked_and_at_least_a_day() -> None:
+    bench = Bench()
+    for late in (layout.part(JOB, 0), layout.dead_letters(OTHER, 0)):
+        bench.store.put(late, b"")
+    begun_at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def removed(after: timedelta, age: timedelta) -> list[str]:
+        return list(remove_older(bench.store, bench.ledger, begun_at + after, age))
+
+    assert removed(after=0.9 * DAY, age=0 * DAY) == []
+    assert removed(after=2 * DAY, age=3 * DAY) == []
+    assert removed(after=3.1 * DAY, age=3 * DAY) == [JOB, OTHER]
+    assert list(bench.store.list("")) == []
+
+
+def test_what_is_being_submitted_or_cannot_be_anybodys_job_is_no_remnant() -> None:
+    bench = Bench()
+    kept = [layout.submitting_marker(JOB), layout.shard(JOB, 0), "jobs/notes/2026.txt"]
+    for key in kept:
+        bench.store.put(key, b"")
+    assert list(remove_older(bench.store, bench.ledger, NOW, DAY)) == []
+    assert sorted(bench.store.list("")) == sorted(kept)

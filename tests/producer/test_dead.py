@@ -6,6 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from jobs import layout
 from jobs.dead_letters import record_dead_letters
 from jobs.outcome import Code, Outcome
 from jobs.stores import open_store
@@ -22,7 +23,9 @@ def _dead(store: Path, *options: str) -> str:
 
 def test_dead_rows_are_listed_for_people_and_for_programs(tmp_path: Path) -> None:
     dead = [Outcome.failed(row_id, Code.POISON, "died") for row_id in ("T-7", "odd\x1b[31m id")]
-    record_dead_letters(open_store(str(tmp_path)), JOB, 2, dead, datetime.now(UTC))
+    store = open_store(str(tmp_path))
+    store.put(layout.manifest(JOB), b"{}")
+    record_dead_letters(store, JOB, 2, dead, datetime.now(UTC))
     table = _dead(tmp_path)
     assert JOB in table
     assert "T-7" in table

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from engine import EngineError, Request, RequestTooLong
+from jobs import layout
 from jobs.calibration import Prior, PriorSource, read_prior, write_sample
 from jobs.manifest import Row
 from jobs.spec import ClassifySpec, Label
@@ -29,7 +30,9 @@ def _prior(first: float) -> Prior:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    return MemoryStore()
+    store = MemoryStore()
+    store.put(layout.manifest(JOB), b"{}")
+    return store
 
 
 async def _no_examples() -> None:

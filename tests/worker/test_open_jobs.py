@@ -89,6 +89,14 @@ def test_a_strange_open_job_keeps_no_other_from_being_mended(open_key: str, mani
     assert bench.outbox.take() == [f"{JOB}/0"]
 
 
+def test_a_marker_of_a_job_that_is_gone_goes_too_and_a_name_that_is_no_jobs_stays() -> None:
+    bench = Bench()
+    bench.store.put(layout.open_marker("20250101t000000-00000000"), b"")
+    bench.store.put("open/Not A Job", b"")
+    _reconciler(bench).reconcile_all()
+    assert list(bench.store.list("")) == ["open/Not A Job"]
+
+
 def test_a_stray_object_among_the_parts_does_not_stop_a_job() -> None:
     bench = Bench()
     _settled_job(bench, 0, shards=2)

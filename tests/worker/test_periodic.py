@@ -30,3 +30,26 @@ def test_closing_ends_it_without_waiting_for_the_interval() -> None:
     assert called.wait(5), "the first call comes at once"
     periodic.close()
     assert not any(thread.name == "test" for thread in threading.enumerate())
+
+
+def test_what_is_done_at_its_close_comes_after_the_last_call_and_may_fail() -> None:
+    calls: list[str] = []
+    goes_on, called = threading.Event(), threading.Event()
+
+    def act() -> None:
+        called.set()
+        assert goes_on.wait(5)
+        calls.append("act")
+
+    def at_close() -> None:
+        calls.append("close")
+        raise redis.ConnectionError
+
+    periodic = Periodic("test", 3600, act, at_close)
+    periodic.start()
+    assert called.wait(5)
+    closing = threading.Thread(target=periodic.close)
+    closing.start()
+    goes_on.set()
+    closing.join(5)
+    assert calls == ["act", "close"]
