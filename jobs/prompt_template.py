@@ -1,15 +1,21 @@
 """A user's own prompt: Jinja of which so little is allowed that it can neither hang nor burst."""
 
 import hashlib
+from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, Self
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, model_validator
 
 MAX_CHARS = 16_384
+MAX_NODES = 500
+"""Names, words, comparisons and the like. What thousands of them say takes seconds to compile."""
+
+_NUM_KEPT = 64  # compiled templates: more than there are jobs at work side by side
 
 VARIABLES = {
     "text": "the document, a section of it, or the notes of its sections; must stand in it once",
@@ -32,7 +38,10 @@ _SENTINEL = "xq7document0text7qx"
 
 
 class PromptTemplate(BaseModel):
-    """The text of a prompt and its hash, by which a job's manifest says which one it was."""
+    """The text of a prompt and its hash, by which a job's manifest says which one it was.
+
+    Reading one back compares the hash and no more, as everyone does that for every job that they look at.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,29 +50,45 @@ class PromptTemplate(BaseModel):
 
     @classmethod
     def of(cls, text: str) -> Self:
+        """A user's prompt; raises ValueError that says what can't be used, and where."""
+        _check(text)
         return cls(text=text, sha256=_digest(text))
 
     @model_validator(mode="after")
-    def _can_be_used(self) -> Self:
+    def _is_unchanged(self) -> Self:
         if self.sha256 != _digest(self.text):
             raise ValueError("the prompt is not the one that its sha256 was made of")
-        check_template(self.text)
         return self
 
     def uses(self, variable: str) -> bool:
-        return any(name.name == variable for name in _environment().parse(self.text).find_all(nodes.Name))
+        return variable in _names(self.text)
 
     def render(self, values: dict[str, Any]) -> str:
         """The prompt for one text; `values` has all of `VARIABLES`."""
-        return render(self.text, values)
+        return compiled(self.text).render(values)
 
 
-def render(text: str, values: dict[str, Any]) -> str:
-    return _environment().from_string(text).render(values)
+@lru_cache(_NUM_KEPT)
+def compiled(text: str) -> Template:
+    """Once for all rows; raises ValueError as `PromptTemplate.of` does."""
+    # Looked at here once more: a manifest that `of` didn't make must not hang a worker, either.
+    _parsed(text)
+    return _environment().from_string(text)
 
 
-def check_template(text: str) -> None:
-    """Refuse what can't be a prompt for every text; raises ValueError that says what and where."""
+@lru_cache(_NUM_KEPT)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.name for name in _parsed(text).find_all(nodes.Name))
+
+
+def _check(text: str) -> None:
+    """Refuse what can't be a prompt for every text."""
+    _parsed(text)
+    _check_text_is_shown(text)
+
+
+def _parsed(text: str) -> nodes.Template:
+    """Its tree, which has nothing in it that could hang or burst; raises ValueError."""
     if len(text) > MAX_CHARS:
         raise ValueError(f"the prompt has {len(text):,} characters; allowed are {MAX_CHARS:,}")
     try:
@@ -72,9 +97,26 @@ def check_template(text: str) -> None:
         raise ValueError(f"line {error.lineno} of the prompt is no Jinja: {error.message}") from error
     except RecursionError as error:
         raise ValueError("the prompt is nested too deep") from error
+    _check_size(tree)
     _check_nodes(tree)
     _check_names(tree)
-    _check_text_is_shown(text)
+    return tree
+
+
+def _check_size(tree: nodes.Template) -> None:
+    if (num_nodes := sum(1 for _ in _all_nodes(tree))) > MAX_NODES:
+        raise ValueError(
+            f"the prompt's variables, words and conditions are {num_nodes:,}; allowed are {MAX_NODES}: "
+            "say it with fewer"
+        )
+
+
+def _all_nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Without recursion, however deep they lie."""
+    left: list[nodes.Node] = [tree]
+    while left:
+        yield (node := left.pop())
+        left.extend(node.iter_child_nodes())
 
 
 def _check_nodes(tree: nodes.Template) -> None:
@@ -112,7 +154,7 @@ def _check_text_is_shown(text: str) -> None:
             "title": title, "max_words": 100, "style": "paragraph", "language": language, "focus": focus,
         }  # fmt: skip
         try:
-            shown = render(text, values)
+            shown = compiled(text).render(values)
         except (TemplateError, TypeError, ValueError, SyntaxError, RecursionError) as error:
             raise ValueError(f"the prompt can't be filled in: {error}") from error
         if _SENTINEL not in shown.lower():
@@ -126,6 +168,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache
 def _environment() -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
