@@ -18,7 +18,7 @@ MAX_NODES = 500
 _NUM_KEPT = 64  # compiled templates: more than there are jobs at work side by side
 
 VARIABLES = {
-    "text": "the document, a section of it, or the notes of its sections; must stand in it once",
+    "text": "the document, a section of it, or the notes of its sections; must stand in it once, in no if",
     "stage": '"document", "section" or "notes": what `text` is',
     "section": "the section's number, from 1; 0 where `text` is no section",
     "sections": "of how many; 1 where `text` is no section",
@@ -34,7 +34,6 @@ _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
     nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Concat,
 )  # fmt: skip
-_SENTINEL = "xq7document0text7qx"
 
 
 class PromptTemplate(BaseModel):
@@ -84,7 +83,7 @@ def _names(text: str) -> frozenset[str]:
 def _check(text: str) -> None:
     """Refuse what can't be a prompt for every text."""
     _parsed(text)
-    _check_text_is_shown(text)
+    _check_it_can_be_filled_in(text)
 
 
 def _parsed(text: str) -> nodes.Template:
@@ -100,6 +99,7 @@ def _parsed(text: str) -> nodes.Template:
     _check_size(tree)
     _check_nodes(tree)
     _check_names(tree)
+    _check_text_is_shown(tree)
     return tree
 
 
@@ -145,23 +145,32 @@ def _check_names(tree: nodes.Template) -> None:
         raise ValueError(f"the prompt must have {{{{ text }}}} in it once, not {times} times")
 
 
-def _check_text_is_shown(text: str) -> None:
-    """In every stage, whatever is given beside it."""
-    choices = product(("document", "section", "notes"), ("", "x"), ("", "x"), ("", "x"))
-    for stage, title, language, focus in choices:
+def _check_text_is_shown(tree: nodes.Template) -> None:
+    """Whatever is given beside it. Filters and `~` may be around it, for they leave nothing out."""
+    left: list[nodes.Node] = [node for node in tree.body if isinstance(node, nodes.Output)]
+    while left:
+        node = left.pop()
+        if isinstance(node, nodes.Name) and node.name == "text":
+            return
+        if isinstance(node, nodes.Output | nodes.Filter | nodes.Concat):
+            left.extend(node.iter_child_nodes())
+    raise ValueError(
+        "the prompt leaves {{ text }} out in some case, and it must be there always: put it outside of every "
+        "if, condition and comparison"
+    )
+
+
+def _check_it_can_be_filled_in(text: str) -> None:
+    """In every stage, with and without the rest."""
+    for stage, title, language, focus in product(("document", "section", "notes"), *[("", "x")] * 3):
         values = {
-            "text": _SENTINEL, "stage": stage, "section": int(stage == "section"), "sections": 2,
+            "text": "x", "stage": stage, "section": int(stage == "section"), "sections": 2,
             "title": title, "max_words": 100, "style": "paragraph", "language": language, "focus": focus,
         }  # fmt: skip
         try:
-            shown = compiled(text).render(values)
+            compiled(text).render(values)
         except (TemplateError, TypeError, ValueError, SyntaxError, RecursionError) as error:
             raise ValueError(f"the prompt can't be filled in: {error}") from error
-        if _SENTINEL not in shown.lower():
-            raise ValueError(
-                f"the prompt leaves {{{{ text }}}} out where stage is {stage!r}, title {title!r}, language "
-                f"{language!r} and focus {focus!r}; it must be there always"
-            )
 
 
 def _digest(text: str) -> str:

@@ -30,6 +30,10 @@ def test_a_prompt_is_filled_in_and_known_by_its_hash() -> None:
     assert PromptTemplate.model_validate_json(prompt.model_dump_json()) == prompt
 
 
+def test_the_text_may_be_trimmed_and_joined_to_words() -> None:
+    assert PromptTemplate.of("{{ 'Of: ' ~ text | trim }}").render(VALUES) == "Of: TEXT"
+
+
 def test_a_prompt_that_is_not_what_its_hash_says_is_refused() -> None:
     changed = PromptTemplate.of("{{ text }}").model_dump() | {"text": "{{ text }} now"}
     with pytest.raises(ValidationError, match="sha256"):
@@ -66,8 +70,12 @@ def test_a_prompt_is_compiled_once_for_all_rows() -> None:
         ("{{ text }}{{ text }}", "once, not 2 times"),
         ("{{ text }} {{ max_word }}", "unknown variable 'max_word'; did you mean 'max_words'?"),
         ("{{ text }} {{ self }}", "unknown variable 'self'"),
-        ("{% if language %}{{ text }}{% endif %}", "leaves {{ text }} out where stage is 'document'"),
+        ("{% if language %}{{ text }}{% endif %}", "leaves {{ text }} out in some case"),
         ("{% if text %}x{% endif %}", "leaves {{ text }} out"),
+        ("{% if max_words > 100 %}Say something.{% else %}{{ text }}{% endif %}", "outside of every if"),
+        ("{{ 'Say something.' if style == 'bullets' else text }}", "leaves {{ text }} out"),
+        ("{{ title == 'a.txt' or text }}", "leaves {{ text }} out"),
+        ("{{ text }} {{ 1 < title }}", "can't be filled in"),
         ("{{ text }}" + "x" * MAX_CHARS, "allowed are 16,384"),
         ("{{ text }}{% if " + "<".join("1" * 600) + " %}x{% endif %}", "allowed are 500"),
     ],
