@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, model_validator
 MAX_CHARS = 16_384
 MAX_NODES = 500
 """Names, words, comparisons and the like. What thousands of them say takes seconds to compile."""
+MAX_DEPTH = 50
+"""Of ifs in ifs, and of what stands in chains, such as 50 filters or ors. Jinja compiles by recursion."""
 
+_TOO_DEEP = (
+    f"the prompt is nested too deep; allowed are {MAX_DEPTH} levels, and each if, filter, and, or in another "
+    "is one: use elif, or fewer of them"
+)
 _NUM_KEPT = 64  # compiled templates: more than there are jobs at work side by side
 
 VARIABLES = {
@@ -95,7 +101,7 @@ def _parsed(text: str) -> nodes.Template:
     except TemplateSyntaxError as error:
         raise ValueError(f"line {error.lineno} of the prompt is no Jinja: {error.message}") from error
     except RecursionError as error:
-        raise ValueError("the prompt is nested too deep") from error
+        raise ValueError(_TOO_DEEP) from error
     _check_size(tree)
     _check_nodes(tree)
     _check_names(tree)
@@ -104,19 +110,24 @@ def _parsed(text: str) -> nodes.Template:
 
 
 def _check_size(tree: nodes.Template) -> None:
-    if (num_nodes := sum(1 for _ in _all_nodes(tree))) > MAX_NODES:
+    """Before all that goes through the tree by recursion."""
+    depths = list(_depths(tree))
+    if max(depths) > MAX_DEPTH:
+        raise ValueError(_TOO_DEEP)
+    if len(depths) > MAX_NODES:
         raise ValueError(
-            f"the prompt's variables, words and conditions are {num_nodes:,}; allowed are {MAX_NODES}: "
+            f"the prompt's variables, words and conditions are {len(depths):,}; allowed are {MAX_NODES}: "
             "say it with fewer"
         )
 
 
-def _all_nodes(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """Without recursion, however deep they lie."""
-    left: list[nodes.Node] = [tree]
+def _depths(tree: nodes.Template) -> Iterator[int]:
+    """Of each of its nodes; without recursion."""
+    left: list[tuple[nodes.Node, int]] = [(tree, 0)]
     while left:
-        yield (node := left.pop())
-        left.extend(node.iter_child_nodes())
+        node, depth = left.pop()
+        yield depth
+        left.extend((child, depth + 1) for child in node.iter_child_nodes())
 
 
 def _check_nodes(tree: nodes.Template) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from jobs.prompt_template import MAX_CHARS, VARIABLES, PromptTemplate, compiled
+from jobs.prompt_template import MAX_CHARS, MAX_DEPTH, VARIABLES, PromptTemplate, compiled
 from jobs.spec import SummarizeSpec
 
 VALUES: dict[str, Any] = {name: name.upper() for name in VARIABLES} | {"focus": ""}
@@ -111,8 +111,31 @@ def test_what_could_hang_burst_or_break_out_is_refused_at_once(attack: str) -> N
     assert time.monotonic() - started < 20
 
 
-def test_a_prompt_nested_beyond_sense_is_refused() -> None:
-    depth = 1500
-    nested = "{% if focus %}" * (depth // 2) + "{{ text }}" + "{% endif %}" * (depth // 2)
-    assert "prompt" in _reason(nested)
-    assert "prompt" in _reason("{{ text }}{{ " + "(" * 6000 + "1" + ")" * 6000 + " }}")
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "{% if focus %}" * 600 + "x" + "{% endif %}" * 600,
+        "{{ " + "(" * 6000 + "1" + ")" * 6000 + " }}",
+        "{% if " + " or ".join(["focus"] * 240) + " %}x{% endif %}",
+        "{% if " + " or ".join(["focus"] * 1500) + " %}x{% endif %}",
+        "{{ title" + "|trim" * 240 + " }}",
+        "{{ title" + "|trim" * 3000 + " }}",
+        "{% if " + "not " * 3000 + "focus %}x{% endif %}",
+    ],
+    ids=lambda deep: deep[:20],
+)
+def test_a_prompt_nested_beyond_sense_is_refused_with_a_remedy(deep: str) -> None:
+    assert "nested too deep; allowed are 50 levels" in _reason("{{ text }}" + deep)
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "{% if style %}" * (MAX_DEPTH - 2) + "x" + "{% endif %}" * (MAX_DEPTH - 2),
+        "{% if " + " or ".join(["focus"] * (MAX_DEPTH - 2)) + " %}x{% endif %}",
+        "{{ title" + "|trim" * (MAX_DEPTH - 2) + " }}",
+    ],
+    ids=lambda deep: deep[:20],
+)
+def test_a_prompt_as_deep_as_is_allowed_can_be_used(deep: str) -> None:
+    assert "TEXT" in PromptTemplate.of("{{ text }}" + deep).render(VALUES)
