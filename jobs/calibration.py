@@ -1,6 +1,7 @@
 """What all rows of a classification are judged by: learned once for a job, then never changed."""
 
 import json
+import logging
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -8,11 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from jobs import layout
 from jobs.late import take_back_if_removed
-from jobs.manifest import FORMAT
+from jobs.manifest import FORMAT, Manifest
 from jobs.papers import read_paper
 from jobs.shards import CorruptObjectError
 from jobs.spec import ClassifySpec, Spec
 from jobs.stores import ObjectStore
+
+log = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 128
 """How many of a job's rows are drawn to learn from; ops/BENCHMARKS.md has what more and fewer give."""
@@ -35,7 +38,7 @@ class Prior(BaseModel):
     `texts` is how many of the job's own texts it was learned from.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     format: int = FORMAT
     source: PriorSource
@@ -69,33 +72,63 @@ def read_sample(store: ObjectStore, job_id: str) -> tuple[str, ...]:
     """
     key = layout.calibration_sample(job_id)
     try:
-        return tuple(json.loads(line)["text"] for line in (store.get(key) or b"").splitlines())
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptObjectError(f"{key} in {store.uri} can't be read: {error}") from error
+        return tuple(_text(line) for line in (store.get(key) or b"").splitlines())
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        # Its words are a row's text, which is logged nowhere.
+        raise CorruptObjectError(f"{key} in {store.uri} can't be read: it is no sample of texts") from error
 
 
-def read_prior(store: ObjectStore, job_id: str) -> Prior | None:
-    """What the job's rows are judged by; None until the first worker has learned it."""
-    return read_paper(store, layout.calibration_prior(job_id), Prior)
+def _text(line: bytes) -> str:
+    if not isinstance(text := json.loads(line)["text"], str):  # pydantic's reader takes no half surrogates
+        raise TypeError("a text is a string")
+    return text
+
+
+def read_prior(store: ObjectStore, job_id: str, num_labels: int) -> Prior | None:
+    """What the job's rows are judged by; None until the first worker has learned it.
+
+    Raises:
+        CorruptObjectError: it can't be read, or is not one of so many labels.
+    """
+    key = layout.calibration_prior(job_id)
+    prior = read_paper(store, key, Prior)
+    if prior is not None and len(prior.logprobs) != num_labels:
+        raise CorruptObjectError(
+            f"{key} in {store.uri} is of {len(prior.logprobs)} labels, and the job has {num_labels}"
+        )
+    return prior
 
 
 def freeze_prior(store: ObjectStore, job_id: str, prior: Prior) -> Prior:
-    """Make this the job's prior unless it has one; returns the one that it has now."""
-    key = layout.calibration_prior(job_id)
-    is_ours = store.create(key, prior.model_dump_json().encode())
+    """Make this the job's prior unless it has a sound one; returns the one that it has now."""
+    key, body = layout.calibration_prior(job_id), prior.model_dump_json().encode()
+    is_ours = store.create(key, body)
     if take_back_if_removed(store, job_id, [key]) or is_ours:
         return prior
-    winner = read_prior(store, job_id)
+    try:
+        winner = read_prior(store, job_id, len(prior.logprobs))
+    except CorruptObjectError:
+        # Of two workers that come here each keeps its own: the same model learned it from the same sample.
+        store.put(key, body)
+        return prior
     assert winner is not None, "it was there a moment ago, and nobody removes it before the job's end"
     return winner
 
 
-def hand_on(store: ObjectStore, old_id: str, new_id: str, same_model: bool) -> None:
+def hand_on(store: ObjectStore, old: Manifest, new_id: str, same_model: bool) -> None:
     """Give a retry its job's sample and prior, so that its rows are judged as the others were.
 
-    Another model favours other labels, and learns that from the same sample.
+    Another model favours other labels, and learns that from the same sample. What is damaged stays behind.
     """
-    papers = [layout.calibration_sample, *([layout.calibration_prior] if same_model else [])]
-    for key_of in papers:
-        if (body := store.get(key_of(old_id))) is not None:
-            store.put(key_of(new_id), body)
+    if not isinstance(old.spec, ClassifySpec):
+        return
+    try:
+        if texts := read_sample(store, old.job_id):
+            write_sample(store, new_id, texts)
+    except CorruptObjectError as error:
+        log.warning("action=hand-on-sample job=%s left_out=%s", new_id, error)
+    try:
+        if same_model and (prior := read_prior(store, old.job_id, len(old.spec.labels))) is not None:
+            freeze_prior(store, new_id, prior)
+    except CorruptObjectError as error:
+        log.warning("action=hand-on-prior job=%s left_out=%s", new_id, error)

@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from jobs.documents import SUFFIXES
 from jobs.prompt_template import PromptTemplate
 from jobs.readers import InputRow, UniqueIds, limit, read_rows, sample
@@ -61,9 +59,8 @@ def parse_prompt(file: Path | None) -> PromptTemplate | None:
         return None
     try:
         return PromptTemplate.of(_read_text(file))
-    except ValidationError as error:
-        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise UserError(f"--prompt-file {file}: {reason}") from error
+    except ValueError as error:
+        raise UserError(f"--prompt-file {file}: {error}") from error
 
 
 def _read_json(path: Path) -> Any:

@@ -48,7 +48,7 @@ def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) ->
     order = _order(store, manifest)
 
     def copied(new_id: str) -> Iterator[Row]:
-        hand_on(store, manifest.job_id, new_id, same_model=order.model == manifest.model)
+        hand_on(store, manifest, new_id, same_model=order.model == manifest.model)
         for row_no, row in enumerate(chain([first], rows)):
             yield _with_own_document(store, new_id, row_no, row)
 

@@ -112,8 +112,8 @@ def _queue(connection: Connection, manifest: Manifest) -> None:
         connection.dispatcher.start(manifest)
     except redis.RedisError as error:
         log.warning(
-            "Redis went away before %s was queued (%s); it is submitted all the same, and the workers queue it "
-            "when Redis is back: do not submit it again",
+            "Redis went away before %s was queued (%s); it is submitted all the same, and the workers queue "
+            "it when Redis is back: do not submit it again",
             manifest.job_id, error,
         )  # fmt: skip
 

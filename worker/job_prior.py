@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from jobs.calibration import Prior, freeze_prior, read_prior, read_sample
 from jobs.outcome import Usage
+from jobs.shards import CorruptObjectError
 from jobs.stores import ObjectStore
 from worker.engine_process import EngineDied
 from worker.likeness import Likeness
@@ -67,8 +68,8 @@ class JobPrior:
         self.likeness: Likeness | None = None
         self.judged: dict[str, Judged] = {}
 
-    async def get(self, look: Look, learn: Learn) -> Prior:
-        """The job's prior, the same for all its workers and rows, after any retry.
+    async def get(self, look: Look, learn: Learn, num_labels: int) -> Prior:
+        """The job's prior, the same for all its workers and rows, after any retry; learned again if damaged.
 
         Raises:
             EngineError: the engine broke while it learned.
@@ -78,7 +79,7 @@ class JobPrior:
             if not self._has_looked:
                 self.likeness = await look()
                 self._has_looked = True
-            self._prior = self._prior or await asyncio.to_thread(read_prior, self._store, self._job_id)
+            self._prior = self._prior or await asyncio.to_thread(self._read, num_labels)
             if self._prior is None:
                 mine = await self._learned(learn)
                 self._prior = await asyncio.to_thread(freeze_prior, self._store, self._job_id, mine)
@@ -93,10 +94,24 @@ class JobPrior:
         if self._deaths[self._job_id] >= _DEATHS:
             return await learn(())
         try:
-            return await learn(await asyncio.to_thread(read_sample, self._store, self._job_id))
+            return await learn(await asyncio.to_thread(self._sample))
         except EngineDied:
             self._deaths[self._job_id] += 1
             raise
+
+    def _read(self, num_labels: int) -> Prior | None:
+        try:
+            return read_prior(self._store, self._job_id, num_labels)
+        except CorruptObjectError as error:
+            log.warning("action=learn-again job=%s reason=%s", self._job_id, error)
+            return None
+
+    def _sample(self) -> Sequence[str]:
+        try:
+            return read_sample(self._store, self._job_id)
+        except CorruptObjectError as error:
+            log.warning("action=learn-without-sample job=%s reason=%s", self._job_id, error)
+            return ()
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

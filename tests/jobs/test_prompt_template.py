@@ -1,20 +1,22 @@
 """A user's prompt is checked before the job starts, and can do nothing but fill in words."""
 
+import hashlib
 import time
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from jobs.prompt_template import MAX_CHARS, VARIABLES, PromptTemplate
+from jobs.prompt_template import MAX_CHARS, MAX_DEPTH, VARIABLES, PromptTemplate, compiled
+from jobs.spec import SummarizeSpec
 
 VALUES: dict[str, Any] = {name: name.upper() for name in VARIABLES} | {"focus": ""}
 
 
 def _reason(text: str) -> str:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValueError, match="prompt") as refused:
         PromptTemplate.of(text)
-    return str(refused.value.errors()[0]["msg"])
+    return str(refused.value)
 
 
 def test_a_prompt_is_filled_in_and_known_by_its_hash() -> None:
@@ -28,10 +30,35 @@ def test_a_prompt_is_filled_in_and_known_by_its_hash() -> None:
     assert PromptTemplate.model_validate_json(prompt.model_dump_json()) == prompt
 
 
+def test_the_text_may_be_trimmed_and_joined_to_words() -> None:
+    assert PromptTemplate.of("{{ 'Of: ' ~ text | trim }}").render(VALUES) == "Of: TEXT"
+
+
 def test_a_prompt_that_is_not_what_its_hash_says_is_refused() -> None:
     changed = PromptTemplate.of("{{ text }}").model_dump() | {"text": "{{ text }} now"}
     with pytest.raises(ValidationError, match="sha256"):
         PromptTemplate.model_validate(changed)
+
+
+def _unchecked(text: str) -> PromptTemplate:
+    """As in a manifest that another client wrote."""
+    return PromptTemplate(text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
+
+
+def test_a_jobs_prompt_is_read_without_being_parsed_again() -> None:
+    assert _unchecked("{{ no Jinja at all").text
+
+
+def test_what_could_hang_a_worker_is_refused_there_too() -> None:
+    prompt = _unchecked("{{ text }}{% for a in range(99999) %}x{% endfor %}")
+    with pytest.raises(ValueError, match="has a for, which a prompt can't have"):
+        prompt.render(VALUES)
+    with pytest.raises(ValidationError, match="has a for, which a prompt can't have"):
+        SummarizeSpec(prompt=prompt, focus="Who pays?")
+
+
+def test_a_prompt_is_compiled_once_for_all_rows() -> None:
+    assert compiled("{{ text }} once") is compiled("{{ text }} once")
 
 
 @pytest.mark.parametrize(
@@ -43,9 +70,14 @@ def test_a_prompt_that_is_not_what_its_hash_says_is_refused() -> None:
         ("{{ text }}{{ text }}", "once, not 2 times"),
         ("{{ text }} {{ max_word }}", "unknown variable 'max_word'; did you mean 'max_words'?"),
         ("{{ text }} {{ self }}", "unknown variable 'self'"),
-        ("{% if language %}{{ text }}{% endif %}", "leaves {{ text }} out where stage is 'document'"),
+        ("{% if language %}{{ text }}{% endif %}", "leaves {{ text }} out in some case"),
         ("{% if text %}x{% endif %}", "leaves {{ text }} out"),
+        ("{% if max_words > 100 %}Say something.{% else %}{{ text }}{% endif %}", "outside of every if"),
+        ("{{ 'Say something.' if style == 'bullets' else text }}", "leaves {{ text }} out"),
+        ("{{ title == 'a.txt' or text }}", "leaves {{ text }} out"),
+        ("{{ text }} {{ 1 < title }}", "can't be filled in"),
         ("{{ text }}" + "x" * MAX_CHARS, "allowed are 16,384"),
+        ("{{ text }}{% if " + "<".join("1" * 600) + " %}x{% endif %}", "allowed are 500"),
     ],
 )
 def test_a_prompt_that_cannot_be_used_is_refused_with_the_reason(text: str, reason: str) -> None:
@@ -79,8 +111,31 @@ def test_what_could_hang_burst_or_break_out_is_refused_at_once(attack: str) -> N
     assert time.monotonic() - started < 20
 
 
-def test_a_prompt_nested_beyond_sense_is_refused() -> None:
-    depth = 1500
-    nested = "{% if focus %}" * (depth // 2) + "{{ text }}" + "{% endif %}" * (depth // 2)
-    assert "prompt" in _reason(nested)
-    assert "prompt" in _reason("{{ text }}{{ " + "(" * 6000 + "1" + ")" * 6000 + " }}")
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "{% if focus %}" * 600 + "x" + "{% endif %}" * 600,
+        "{{ " + "(" * 6000 + "1" + ")" * 6000 + " }}",
+        "{% if " + " or ".join(["focus"] * 240) + " %}x{% endif %}",
+        "{% if " + " or ".join(["focus"] * 1500) + " %}x{% endif %}",
+        "{{ title" + "|trim" * 240 + " }}",
+        "{{ title" + "|trim" * 3000 + " }}",
+        "{% if " + "not " * 3000 + "focus %}x{% endif %}",
+    ],
+    ids=lambda deep: deep[:20],
+)
+def test_a_prompt_nested_beyond_sense_is_refused_with_a_remedy(deep: str) -> None:
+    assert "nested too deep; allowed are 50 levels" in _reason("{{ text }}" + deep)
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "{% if style %}" * (MAX_DEPTH - 2) + "x" + "{% endif %}" * (MAX_DEPTH - 2),
+        "{% if " + " or ".join(["focus"] * (MAX_DEPTH - 2)) + " %}x{% endif %}",
+        "{{ title" + "|trim" * (MAX_DEPTH - 2) + " }}",
+    ],
+    ids=lambda deep: deep[:20],
+)
+def test_a_prompt_as_deep_as_is_allowed_can_be_used(deep: str) -> None:
+    assert "TEXT" in PromptTemplate.of("{{ text }}" + deep).render(VALUES)

@@ -190,4 +190,18 @@ def test_a_retry_is_judged_by_its_jobs_own_prior_while_the_model_is_the_same(
     prior = freeze_prior(bench.store, old.job_id, Prior.nothing(2))
     new = retry(connection, old.job_id)
     assert read_sample(bench.store, new.job_id) == ("one", "two")
-    assert read_prior(bench.store, new.job_id) == (prior if kept else None)
+    assert read_prior(bench.store, new.job_id, 2) == (prior if kept else None)
+
+
+def test_a_retry_leaves_a_damaged_sample_and_prior_behind(
+    bench: Bench, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = (Label(name="a"), Label(name="b"))
+    old = _ended(bench, "ok", "poison", spec=ClassifySpec(labels=labels))
+    bench.store.put(layout.calibration_sample(old.job_id), b"junk")
+    freeze_prior(bench.store, old.job_id, Prior.nothing(1))
+    new = retry(connection, old.job_id)
+    assert not bench.store.exists(layout.calibration_sample(new.job_id))
+    assert not bench.store.exists(layout.calibration_prior(new.job_id))
+    assert "action=hand-on-sample" in caplog.text
+    assert "action=hand-on-prior" in caplog.text

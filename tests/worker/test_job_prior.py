@@ -9,7 +9,7 @@ import pytest
 
 from engine import EngineError, Request, RequestTooLong
 from jobs import layout
-from jobs.calibration import Prior, PriorSource, read_prior, write_sample
+from jobs.calibration import Prior, PriorSource, read_prior, read_sample, write_sample
 from jobs.manifest import Row
 from jobs.spec import ClassifySpec, Label
 from jobs.spec.classify import Calibration
@@ -43,7 +43,7 @@ def _get(prior: JobPrior, value: float) -> Prior:
     async def learn(_: Sequence[str]) -> Prior:
         return _prior(value)
 
-    return asyncio.run(prior.get(_no_examples, learn))
+    return asyncio.run(prior.get(_no_examples, learn, 2))
 
 
 def test_the_first_to_learn_decides_for_all_workers(store: MemoryStore) -> None:
@@ -55,7 +55,7 @@ def test_of_two_workers_that_learn_at_once_the_second_adopts_the_firsts(store: M
         await asyncio.to_thread(_get, JobPriors(store).of(JOB), 1.0)
         return _prior(2.0)
 
-    assert asyncio.run(JobPriors(store).of(JOB).get(_no_examples, learn_slowly)) == _prior(1.0)
+    assert asyncio.run(JobPriors(store).of(JOB).get(_no_examples, learn_slowly, 2)) == _prior(1.0)
 
 
 def test_shards_that_start_side_by_side_learn_once(store: MemoryStore) -> None:
@@ -71,7 +71,7 @@ def test_shards_that_start_side_by_side_learn_once(store: MemoryStore) -> None:
     def start() -> None:
         prior = priors.of(JOB)
         have_met.wait(30)
-        asyncio.run(prior.get(_no_examples, learn))
+        asyncio.run(prior.get(_no_examples, learn, 2))
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
@@ -92,8 +92,8 @@ def test_a_sample_that_the_engine_dies_of_twice_is_left_alone(store: MemoryStore
 
     for _ in range(2):
         with pytest.raises(EngineDied):
-            asyncio.run(priors.of(JOB).get(_no_examples, learn))
-    assert asyncio.run(priors.of(JOB).get(_no_examples, learn)) == _prior(3.0)
+            asyncio.run(priors.of(JOB).get(_no_examples, learn, 2))
+    assert asyncio.run(priors.of(JOB).get(_no_examples, learn, 2)) == _prior(3.0)
 
 
 def test_what_breaks_while_it_is_learned_freezes_nothing(store: MemoryStore) -> None:
@@ -102,7 +102,7 @@ def test_what_breaks_while_it_is_learned_freezes_nothing(store: MemoryStore) -> 
 
     prior = JobPriors(store).of(JOB)
     with pytest.raises(EngineError):
-        asyncio.run(prior.get(_no_examples, broken))
+        asyncio.run(prior.get(_no_examples, broken, 2))
     assert _get(prior, 1.0) == _prior(1.0)
 
 
@@ -126,7 +126,7 @@ def _classify(store: MemoryStore, calibration: Calibration, *texts: str) -> tupl
         return engine.prompts[before:]
 
     asked = asyncio.run(run())
-    frozen = read_prior(store, JOB)
+    frozen = read_prior(store, JOB, 2)
     assert frozen is not None
     return frozen, asked
 
@@ -166,3 +166,46 @@ def test_a_row_that_was_learned_from_is_not_asked_again(store: MemoryStore) -> N
     write_sample(store, JOB, ["ours"])
     _, asked = _classify(store, "learned", "ours", "another")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff",
+        b"junk",
+        b"[" * 9999,
+        b'{"text": null}',
+        b'{"text": ["ours"]}',
+        b'"ours',
+        b'["text"]',
+        b"{}",
+        b'{"text": "ours"}\n{"te',
+    ],
+)
+def test_a_damaged_sample_costs_the_job_no_row(
+    store: MemoryStore, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put(layout.calibration_sample(JOB), damage)
+    prior, asked = _classify(store, "learned", "a text")
+    assert prior.source is PriorSource.CONTENT_FREE
+    assert len(asked) == 1
+    assert "action=learn-without-sample" in caplog.text
+    assert "ours" not in caplog.text, "a row's text is never logged"
+
+
+def test_a_text_with_half_a_surrogate_is_in_the_sample_as_it_was_given(store: MemoryStore) -> None:
+    write_sample(store, JOB, ["\ud800"])
+    assert read_sample(store, JOB) == ("\ud800",)
+
+
+@pytest.mark.parametrize("logprobs", ["0", "0, 0, 0", "1e400, 0", "NaN, 0", "null, 0", "0, 0] and more ["])
+def test_a_damaged_prior_is_learned_again(
+    store: MemoryStore, logprobs: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_sample(store, JOB, ["ours one"])
+    damaged = f'{{"source": "rows", "texts": 9, "logprobs": [{logprobs}]}}'
+    store.put(layout.calibration_prior(JOB), damaged.encode())
+    prior, asked = _classify(store, "learned", "a text")
+    assert (prior.source, prior.texts) == (PriorSource.ROWS, 1)
+    assert len(asked) == 1
+    assert "action=learn-again" in caplog.text

@@ -11,6 +11,7 @@ from jobs import layout
 from jobs.calibration import SAMPLE_ROWS, hand_on, read_prior, write_sample
 from jobs.manifest import Row
 from jobs.outcome import Outcome
+from jobs.papers import read_manifest
 from jobs.shards import decode_part
 from jobs.spec import ClassifySpec, Example, Label
 from tests.engine.tiny import save_model
@@ -54,10 +55,10 @@ def test_a_row_has_the_same_label_and_scores_among_many_alone_and_in_a_retry(eng
     bench = Bench()
     write_sample(bench.store, FIRST, [row.text or "" for row in ROWS[:SAMPLE_ROWS]])
     in_company = _run(bench, engine, FIRST, ROWS)
-    hand_on(bench.store, FIRST, RETRY, same_model=True)
+    hand_on(bench.store, read_manifest(bench.store, FIRST), RETRY, same_model=True)
     in_a_retry = _run(bench, engine, RETRY, [ALONE])
     assert _same(in_a_retry[ALONE.id], in_company[ALONE.id])
-    assert read_prior(bench.store, RETRY) == read_prior(bench.store, FIRST)
+    assert read_prior(bench.store, RETRY, 3) == read_prior(bench.store, FIRST, 3)
 
     by_itself = _run(bench, engine, SECOND, [ALONE])
     assert not _same(by_itself[ALONE.id], in_company[ALONE.id]), "another job's prior shows, so it counts"

@@ -31,7 +31,8 @@ class Classify:
 
     async def prepare(self) -> None:
         """Look at the examples, then get the job's prior, or learn it; once for all shards that run here."""
-        self._prior = await self._job_prior.get(self._look_at_examples, self._learn)
+        num_labels = len(self._spec.labels)
+        self._prior = await self._job_prior.get(self._look_at_examples, self._learn, num_labels)
 
     async def run(self, row: Row, text: str) -> tuple[dict[str, Any], Usage]:
         return await (self._run_scored(text) if self._spec.scores else self._run_label_only(text))
