@@ -61,6 +61,7 @@ def _order(store: ObjectStore, manifest: Manifest) -> Order:
     return Order(
         spec=suited_spec(manifest.spec, served),
         source=manifest.source,
+        taken=manifest.taken,
         model=promised(served),
         result_format=manifest.result_format,
         priority=read_controls(store, manifest).priority,
