@@ -77,6 +77,8 @@ class Manifest(_Paper):
     spec: Spec
     model: Model
     source: str
+    taken: str = ""
+    """Which of its rows, in the words of the submission's options; all of them where it is empty."""
     result_format: ResultFormat = ResultFormat.JSONL
     priority: Priority = Priority.STANDARD
     deadline: AwareDatetime | None = None

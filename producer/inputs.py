@@ -41,6 +41,24 @@ def input_rows(
             yield from sample(unique.checked(given), sampled, sample_seed or 0)[:first]
 
 
+def selection(
+    text_field: str | None,
+    id_field: str | None,
+    first: int | None,
+    sampled: int | None,
+    sample_seed: int | None,
+) -> str:
+    """What `input_rows` takes of a source, in the words of its options; empty for all as it is."""
+    options = {
+        "--text-field": text_field,
+        "--id-field": id_field,
+        "--limit": first,
+        "--sample": sampled,
+        "--sample-seed": None if sampled is None else sample_seed or 0,
+    }
+    return " ".join(f"{option} {value}" for option, value in options.items() if value is not None)
+
+
 def parse_choices(choices: str | None) -> tuple[str, ...] | None:
     """Texts from `--choices a,b`."""
     if choices is None:

@@ -1,8 +1,9 @@
 """Retry: a new job of an ended job's rows that aren't ok. The old one stays as it is."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator
-from itertools import chain
+from itertools import chain, compress
 
 from jobs import layout
 from jobs.calibration import hand_on
@@ -40,10 +41,10 @@ def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) ->
         raise UserError(
             f"{job_id} has not ended yet; `bydawn cancel {job_id}` ends it, with what is done kept"
         )
-    rows = _rows_to_retry(store, manifest, reasons)
+    left_out: Counter[int] = Counter()
+    rows = _rows_to_retry(store, manifest, reasons, left_out)
     if (first := next(rows, None)) is None:
-        asked = f" that ended as {', '.join(sorted(reasons))}" if reasons else " that isn't ok"
-        raise UserError(f"{job_id} has no row{asked}: there is nothing to retry")
+        raise UserError(_nothing_to_retry(manifest, reasons, left_out.total()))
 
     order = _order(store, manifest)
 
@@ -61,6 +62,7 @@ def _order(store: ObjectStore, manifest: Manifest) -> Order:
     return Order(
         spec=suited_spec(manifest.spec, served),
         source=manifest.source,
+        taken=manifest.taken,
         model=promised(served),
         result_format=manifest.result_format,
         priority=read_controls(store, manifest).priority,
@@ -71,14 +73,36 @@ def _order(store: ObjectStore, manifest: Manifest) -> Order:
     )
 
 
-def _rows_to_retry(store: ObjectStore, manifest: Manifest, reasons: Collection[str]) -> Iterator[Row]:
+def _nothing_to_retry(manifest: Manifest, reasons: Collection[str], num_left_out: int) -> str:
+    asked = f" that ended as {', '.join(sorted(reasons))}" if reasons else " that isn't ok"
+    if not num_left_out:
+        return f"{manifest.job_id} has no row{asked}: there is nothing to retry"
+    return (
+        f"{manifest.job_id} has no readable row{asked}: of such rows, {num_left_out} are left out, because "
+        f"their shards are gone or damaged; submit them anew from {manifest.source}"
+    )
+
+
+def _rows_to_retry(
+    store: ObjectStore, manifest: Manifest, reasons: Collection[str], left_out: Counter[int]
+) -> Iterator[Row]:
+    """Counts in `left_out`, by shard, the rows that it should give and can't read."""
     for shard_no in range(manifest.num_shards):
         outcomes = _outcomes(store, manifest, shard_no)
-        if all(outcome.status is Status.OK for outcome in outcomes):
+        wanted = [_is_wanted(outcome, reasons) for outcome in outcomes]
+        if not any(wanted):
             continue
-        for row, outcome in zip(_rows(store, manifest, shard_no), outcomes, strict=False):
-            if outcome.status is not Status.OK and (not reasons or _reason(outcome) in reasons):
-                yield row
+        try:
+            rows = _rows(store, manifest, shard_no)
+        except CorruptObjectError as error:
+            left_out[shard_no] = sum(wanted)
+            log.warning("%s; its %s rows are left out", error, sum(wanted))
+        else:
+            yield from compress(rows, wanted)
+
+
+def _is_wanted(outcome: Outcome, reasons: Collection[str]) -> bool:
+    return outcome.status is not Status.OK and (not reasons or _reason(outcome) in reasons)
 
 
 def _reason(outcome: Outcome) -> str:
@@ -94,13 +118,9 @@ def _outcomes(store: ObjectStore, manifest: Manifest, shard_no: int) -> list[Out
 
 
 def _rows(store: ObjectStore, manifest: Manifest, shard_no: int) -> list[Row]:
-    try:
-        return decode_shard(
-            store.get(layout.shard(manifest.job_id, shard_no)) or b"", manifest.job_id, shard_no
-        )
-    except CorruptObjectError as error:
-        log.warning("%s; its %s rows are left out", error, manifest.shard_rows[shard_no])
-        return []
+    if (body := store.get(layout.shard(manifest.job_id, shard_no))) is None:
+        raise CorruptObjectError(f"shard {shard_no} of job {manifest.job_id} is gone")
+    return decode_shard(body, manifest.job_id, shard_no)
 
 
 def _with_own_document(store: ObjectStore, new_id: str, row_no: int, row: Row) -> Row:

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 MakeRows = Callable[[str], Iterator[Row]]
 """From the new job's id, under which their documents go, to its rows."""
 
+_MAX_TOLD_CHARACTERS = 300  # labels and prompts would fill the screen
+
 SHARD_ROWS: dict[Kind, int] = {"classify": 64, "summarize": 4, "generate": 32, "embed": 64}
 
 
@@ -51,6 +53,8 @@ class Order:
     idempotency_key: str | None = None
     shard_rows: int | None = None
     retry_of: str | None = None
+    taken: str = ""
+    """Which of the source's rows, in the words of the options; all of them where it is empty."""
     head: Head | None = None
     """The one that the spec refers to."""
 
@@ -119,11 +123,32 @@ def _queue(connection: Connection, manifest: Manifest) -> None:
 
 
 def _check_same(manifest: Manifest, order: Order) -> None:
-    if (manifest.spec, manifest.source) != (order.spec, order.source):
+    before, now = _request(manifest), _request(order)
+    names = [name for name in before | now if before.get(name) != now.get(name)]
+    if names:
+        other = "; ".join(_difference(name, before.get(name), now.get(name)) for name in names)
         raise UserError(
             f"the idempotency key stands for job {manifest.job_id} ({manifest.spec.kind} {manifest.source}), "
-            "which asked for something else; give another key"
+            f"which asked for something else: {other}. Give another key"
         )
+
+
+def _request(asked: Manifest | Order) -> dict[str, object]:
+    """All that two submissions under one key must agree on: not a deadline, which is told from now on."""
+    return {
+        "source": asked.source,
+        "rows": asked.taken or "all",
+        "model": f"{asked.model.alias} ({asked.model.fingerprint})",
+        "format": str(asked.result_format),
+        "priority": str(asked.priority),
+        "max_failed_share": asked.max_failed_share,
+        **asked.spec.model_dump(),
+    }
+
+
+def _difference(name: str, before: object, now: object) -> str:
+    is_short = len(f"{before}{now}") <= _MAX_TOLD_CHARACTERS
+    return f"{name} {before}, now {now}" if is_short else f"another {name}"
 
 
 def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
@@ -182,6 +207,7 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         spec=order.spec,
         model=order.model,
         source=order.source,
+        taken=order.taken,
         result_format=order.result_format,
         priority=order.priority,
         deadline=order.deadline,

@@ -19,7 +19,7 @@ from producer.commands.to_its_end import to_its_end
 from producer.connection import connect, settings_from
 from producer.deadline import parse_deadline
 from producer.errors import JobFailedError
-from producer.inputs import identity, input_rows
+from producer.inputs import identity, input_rows, selection
 from producer.run_local import LocalRun, run_local
 from producer.served import promised, served_model
 from producer.submit import Order
@@ -64,6 +64,7 @@ def run(
             max_failed_share=max_failed_share,
             idempotency_key=key,
             shard_rows=shard_rows,
+            taken=selection(*taken),
             head=with_head,
         )
 
@@ -100,7 +101,8 @@ def submit(
     with_head: Head | None = None,
 ) -> None:
     settings = settings_from(store, broker)
-    rows = input_rows(source, text_field, id_field, limit, sample, sample_seed, settings.s3)
+    taken = (text_field, id_field, limit, sample, sample_seed)
+    rows = input_rows(source, *taken, settings.s3)
     ends_at = parse_deadline(deadline, datetime.now().astimezone())
     connection = connect(settings)
     served = served_model(connection.store, model)
@@ -114,6 +116,7 @@ def submit(
         max_failed_share=max_failed_share,
         idempotency_key=idempotency_key,
         shard_rows=shard_rows,
+        taken=selection(*taken),
         head=with_head,
     )
     job_id = submit_order(connection, order, rows)

@@ -1,5 +1,6 @@
 """The vectors of a history's texts: an `embed` job on this machine, or one for the workers of a queue."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,11 +22,12 @@ from producer.watch import wait_for_report
 
 def embed_here(texts: Texts, out: Path, state: Path, console: Console) -> tuple[Model, Embedded]:
     """With services that end when it does; what is done lies in `state`."""
+    key = texts.key(None)  # whether the vectors are there already is asked before the model is loaded
     run = LocalRun(
         source=texts.source,
-        make_order=lambda store: order_of(texts, store),
+        make_order=lambda store: replace(order_of(texts, store), idempotency_key=key),
         rows=lambda: iter(texts.rows),
-        idempotency_key=texts.key,
+        idempotency_key=key,
         model=texts.model,
         out=out,
         state=state,
@@ -47,11 +49,12 @@ def embed_by_workers(texts: Texts, connection: Connection, console: Console) -> 
 
 def order_of(texts: Texts, store: ObjectStore) -> Order:
     """The job that gives the vectors."""
+    model = promised(served_model(store, texts.model))
     return Order(
         spec=texts.spec,
         source=texts.source,
-        model=promised(served_model(store, texts.model)),
-        idempotency_key=texts.key,
+        model=model,
+        idempotency_key=texts.key(model.fingerprint),
     )
 
 

@@ -16,10 +16,14 @@ class Texts:
     spec: EmbedSpec
     model: str
 
-    @property
-    def key(self) -> str:
-        """The same for the same vectors, which a fit that asks for another precision has already."""
-        digest = hashlib.sha256(f"fit\n{self.model}\n{self.spec.model_dump_json()}".encode())
+    def key(self, fingerprint: str | None) -> str:
+        """The same for the same vectors, which a fit that asks for another precision has already.
+
+        `fingerprint` is of the weights that are to make them; None where these are known by their name alone.
+        """
+        # The source, too: a key stands for one, and the same texts in another file would be refused.
+        what = ["fit", self.source, self.model, str(fingerprint), self.spec.model_dump_json()]
+        digest = hashlib.sha256("\n".join(what).encode())
         for row in self.rows:
             digest.update(repr((row.id, row.text)).encode())
         return digest.hexdigest()

@@ -6,9 +6,9 @@ from jobs.stores import ObjectStore
 from tests.worker.fakes import FINGERPRINT
 
 
-def serve(store: ObjectStore, alias: str = "tiny") -> None:
+def serve(store: ObjectStore, alias: str = "tiny", fingerprint: str = FINGERPRINT) -> None:
     """Say that workers serve it."""
     served = ServedModel(
-        alias=alias, fingerprint=FINGERPRINT, name=alias, max_model_len_tokens=100, kinds=("classify",)
+        alias=alias, fingerprint=fingerprint, name=alias, max_model_len_tokens=100, kinds=("classify",)
     )
     store.put(layout.model(alias), served.model_dump_json().encode())

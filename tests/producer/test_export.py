@@ -77,7 +77,9 @@ def test_a_jobs_own_results_are_written_again(store: MemoryStore, tmp_path: Path
     assert export(store, _report(JOB), tmp_path).read_text() == JOB
 
 
-@pytest.mark.parametrize("name", ["results.jsonl", "results.csv", "errors.jsonl", "report.json"])
+@pytest.mark.parametrize(
+    "name", ["results.jsonl", "results.csv", "errors.jsonl", "report.json", "_SUCCESS", "_PARTIAL"]
+)
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_of_no_job_is_never_replaced(
     name: str, overwrite: bool, store: MemoryStore, tmp_path: Path
@@ -88,16 +90,60 @@ def test_what_is_of_no_job_is_never_replaced(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["{}"]
 
 
-def test_an_export_that_was_broken_off_is_ended_by_the_same_job(store: MemoryStore, tmp_path: Path) -> None:
-    class BreakingStore(MemoryStore):
-        def open(self, key: str) -> BinaryIO:
-            if key.endswith("errors.jsonl"):
-                raise Interrupted
-            return store.open(key)
+@pytest.mark.parametrize("name", ["results.csv", "results.parquet", "_FAILED"])
+@pytest.mark.parametrize("job_id", [JOB, OTHER])
+def test_what_came_to_lie_beside_a_jobs_results_is_never_removed(
+    name: str, job_id: str, store: MemoryStore, tmp_path: Path
+) -> None:
+    export(store, _report(JOB), tmp_path)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=f"{name} is not of a bydawn job"):
+        export(store, _report(job_id), tmp_path, overwrite=True)
+    assert (tmp_path / name).read_text() == "mine"
+    assert _holder(tmp_path) == {JOB}
 
+
+def test_results_of_another_format_go_with_the_job_whose_they_were(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    earlier = _report(OTHER).model_copy(update={"results": f"jobs/{OTHER}/results.csv", "errors": None})
+    earlier = earlier.model_copy(update={"state": JobState.PARTIAL})
+    store.put(layout.report(OTHER), earlier.model_dump_json().encode())
+    store.put(earlier.results, b"")
+    export(store, earlier, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_PARTIAL", "report.json", "results.csv"]
+    export(store, _report(JOB), tmp_path, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == OUTPUTS
+
+
+class BreakingStore(MemoryStore):
+    """The process dies, or the disk is full, when the last object is to be copied."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def open(self, key: str) -> BinaryIO:
+        if key.endswith("errors.jsonl"):
+            raise Interrupted
+        return self._inner.open(key)
+
+
+def test_an_export_that_was_broken_off_leaves_nothing_and_is_ended_by_the_same_job(
+    store: MemoryStore, tmp_path: Path
+) -> None:
     with pytest.raises(Interrupted):
-        export(BreakingStore(), _report(JOB), tmp_path)
-    assert (tmp_path / "results.jsonl").exists()
-    assert not (tmp_path / "_SUCCESS").exists()
+        export(BreakingStore(store), _report(JOB), tmp_path)
+    assert list(tmp_path.iterdir()) == []
     export(store, _report(JOB), tmp_path)
     assert _holder(tmp_path) == {JOB}
+
+
+def test_an_export_that_was_broken_off_leaves_the_earlier_results_as_they_were(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    export(store, _report(JOB), tmp_path)
+    with pytest.raises(Interrupted):
+        export(BreakingStore(store), _report(OTHER), tmp_path, overwrite=True)
+    assert _holder(tmp_path) == {JOB}
+    assert sorted(path.name for path in tmp_path.iterdir()) == OUTPUTS

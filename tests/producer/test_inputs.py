@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from producer.errors import UserError
-from producer.inputs import input_rows
+from producer.inputs import input_rows, selection
 
 
 def _ids(source: Path, sampled: int | None, sample_seed: int | None) -> list[str]:
@@ -30,3 +30,10 @@ def test_a_sample_depends_on_its_seed_alone(table: Path) -> None:
 def test_a_seed_without_a_sample_is_refused_with_the_remedy(table: Path) -> None:
     with pytest.raises(UserError, match="--sample-seed 3 belongs to --sample N: give both"):
         _ids(table, None, 3)
+
+
+def test_what_is_taken_of_an_input_is_told_in_the_words_of_its_options() -> None:
+    assert selection(None, None, None, None, None) == ""
+    assert selection("body", "no", 4, None, None) == "--text-field body --id-field no --limit 4"
+    assert selection(None, None, None, 9, None) == selection(None, None, None, 9, 0)
+    assert selection(None, None, None, 9, 1) == "--sample 9 --sample-seed 1"

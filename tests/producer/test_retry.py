@@ -180,6 +180,23 @@ def test_a_shard_that_cannot_be_read_costs_only_its_own_rows(
     assert "2 rows are left out" in caplog.text
 
 
+@pytest.mark.parametrize(("codes", "num_rows"), [([], 3), (["engine_error"], 2), (["empty_text"], 1)])
+@pytest.mark.parametrize("damage", ["gone", "damaged"])
+def test_where_no_row_can_be_read_it_counts_them_and_does_not_call_them_ok(
+    codes: list[str], num_rows: int, damage: str, bench: Bench, connection: Connection
+) -> None:
+    old = _ended(bench, "poison", "ok", "poison", "empty", "ok", "ok")
+    for shard_no in range(2):
+        bench.store.delete([layout.shard(old.job_id, shard_no)])
+        if damage == "damaged":
+            bench.store.put(layout.shard(old.job_id, shard_no), b"junk")
+    with pytest.raises(
+        UserError, match=f"no readable row.*{num_rows} are left out.*submit them anew from memory"
+    ):
+        retry(connection, old.job_id, codes)
+    assert list(bench.store.folders(layout.JOBS_PREFIX)) == [old.job_id]
+
+
 @pytest.mark.parametrize(("fingerprint", "kept"), [(FINGERPRINT, True), ("0" * 16, False)])
 def test_a_retry_is_judged_by_its_jobs_own_prior_while_the_model_is_the_same(
     bench: Bench, connection: Connection, fingerprint: str, kept: bool

@@ -1,6 +1,8 @@
 """A submission makes a whole job or none, and a key stands for one job whoever races for it."""
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import fakeredis
@@ -9,7 +11,7 @@ import pytest
 from jobs import layout
 from jobs.calibration import SAMPLE_ROWS, read_sample
 from jobs.ledger import Ledger
-from jobs.manifest import Model, ResultFormat
+from jobs.manifest import Model, Priority, ResultFormat
 from jobs.outcome import Code
 from jobs.papers import read_manifest
 from jobs.readers import InputError, InputRow
@@ -94,10 +96,37 @@ def test_a_submission_that_is_broken_off_does_not_touch_the_job_that_has_the_key
     assert submit(connection, _order(idempotency_key="k"), _rows(9)) == winners[0]
 
 
-def test_a_key_that_stands_for_another_job_is_refused(connection: Connection) -> None:
-    job_id = submit(connection, _order(idempotency_key="k"), _rows(1))
-    with pytest.raises(UserError, match=job_id):
-        submit(connection, _order(idempotency_key="k", spec=GenerateSpec(max_tokens=7)), _rows(1))
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"spec": GenerateSpec(max_tokens=7)}, "max_tokens 256, now 7"),
+        ({"spec": GenerateSpec(system="x" * 400)}, "another system"),
+        ({"source": "elsewhere"}, "source in, now elsewhere"),
+        ({"model": Model(alias="tiny", fingerprint="g")}, "model tiny (f), now tiny (g)"),
+        ({"model": Model(alias="big", fingerprint="f")}, "model tiny (f), now big (f)"),
+        ({"result_format": ResultFormat.CSV}, "format jsonl, now csv"),
+        ({"priority": Priority.URGENT}, "priority standard, now urgent"),
+        ({"max_failed_share": 0.5}, "max_failed_share 0.0, now 0.5"),
+        ({"taken": ""}, "rows --limit 4, now all"),
+        (
+            {"taken": "--limit 8", "result_format": ResultFormat.CSV},
+            "rows --limit 4, now --limit 8; format jsonl, now csv",
+        ),
+    ],
+)
+def test_a_key_that_stands_for_another_request_is_refused_and_the_difference_told(
+    other: dict[str, Any], told: str, bench: Bench, connection: Connection
+) -> None:
+    job_id = submit(connection, _order(idempotency_key="k", taken="--limit 4"), _rows(4))
+    with pytest.raises(UserError, match=f"{job_id}.*: {re.escape(told)}. Give another key"):
+        submit(connection, _order(**{"idempotency_key": "k", "taken": "--limit 4", **other}), _rows(4))
+    assert list(bench.store.folders(layout.JOBS_PREFIX)) == [job_id]
+
+
+def test_a_key_stands_for_its_job_whatever_the_time_and_the_size_of_shards(connection: Connection) -> None:
+    job_id = submit(connection, _order(idempotency_key="k"), _rows(4))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert submit(connection, _order(idempotency_key="k", deadline=later, shard_rows=1), _rows(4)) == job_id
 
 
 @pytest.mark.parametrize("depth", [210, 250, 400])

@@ -57,3 +57,87 @@ def test_what_is_no_mail_is_unreadable(body: bytes) -> None:
     with pytest.raises(DocumentError) as refused:
         parse_document("a.eml", body)
     assert refused.value.code is Code.UNREADABLE
+
+
+@pytest.mark.parametrize("plain", ["\n", " \t\n\n"])
+def test_a_plain_body_that_is_blank_gives_way_to_the_page_beside_it(plain: str) -> None:
+    assert _parsed(_mail(plain, '<div dir="ltr">The lift is repaired.</div>')).endswith(
+        "\n\nThe lift is repaired."
+    )
+
+
+def test_a_plain_body_that_cannot_be_decoded_gives_way_to_the_page_beside_it() -> None:
+    mail = _mail(html="<p>The lift is repaired.</p>")
+    next(mail.iter_parts()).set_payload("body \udcff\udcfe\x00\x00 text")
+    assert _parsed(mail).endswith("\n\nThe lift is repaired.")
+
+
+def test_an_invitation_beside_a_page_does_not_take_its_place() -> None:
+    mail = _mail(None)
+    mail.make_alternative()
+    mail.add_alternative(b"BEGIN:VCALENDAR", maintype="application", subtype="ics")
+    mail.add_alternative("<p>Come at ten.</p>", subtype="html")
+    assert _parsed(mail).endswith("\n\nCome at ten.")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "text/plain; charset=utf-8", "text/html", "text/enriched", "application/octet-stream"],
+)
+def test_a_body_that_cannot_be_decoded_fails_the_mail(kind: str) -> None:
+    head = f"Subject: x\nContent-Type: {kind}\nContent-Transfer-Encoding: 8bit\n\n"
+    with pytest.raises(DocumentError) as refused:
+        parse_document("a.eml", head.encode() + b"body \xff\xfe\x00\x00 text")
+    assert refused.value.code is Code.UNDECODABLE
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "text/enriched", "multipart/mixed"])
+def test_a_body_is_read_whatever_it_is_called(kind: str) -> None:
+    body = f"Subject: x\nContent-Type: {kind}\n\nThe lift is repaired."
+    assert parse_document("a.eml", body.encode()).text == "Subject: x\n\nThe lift is repaired."
+
+
+def test_a_page_that_comes_after_a_plain_text_is_a_part_of_the_body() -> None:
+    mail = _mail()
+    mail.make_mixed()
+    page = EmailMessage()
+    page.set_content("<p>The town pays.</p>", subtype="html")
+    mail.attach(page)
+    assert _parsed(mail).endswith("\n\nThe lift is repaired.\n\nThe town pays.")
+
+
+def test_an_attachment_that_cannot_be_decoded_costs_no_mail() -> None:
+    mail = _mail()
+    mail.add_attachment(b"\xff\xfe\x00\x00 text\xff", maintype="text", subtype="plain", filename="odd.txt")
+    assert _parsed(mail).endswith("\n\nThe lift is repaired.\n\nAttachment: odd.txt")
+
+
+def _forwarding(mail: EmailMessage) -> EmailMessage:
+    outer = _mail("See below.\n")
+    outer.add_attachment(mail)
+    return outer
+
+
+def test_a_forwarded_mail_is_read_with_its_headers() -> None:
+    inner = _mail()
+    assert _parsed(_forwarding(inner)).endswith(
+        f"\n\nSee below.\n\nAttachment: message/rfc822\n\n{_parsed(inner)}"
+    )
+
+
+def test_of_a_mail_forwarded_over_and_over_the_innermost_are_named_alone() -> None:
+    mail = _mail()
+    for _ in range(9):
+        mail = _forwarding(mail)
+    text = _parsed(mail)
+    assert text.count("See below.") == 5
+    assert text.endswith("See below.\n\nAttachment: message/rfc822")
+
+
+@pytest.mark.parametrize("num_elements", [300, 50_000])
+@pytest.mark.parametrize("page", ["<html><body>{}</body></html>", "{}"])
+def test_a_page_nested_too_deep_is_refused_and_the_reason_told(num_elements: int, page: str) -> None:
+    body = page.format("<div>" * num_elements + "The lift is repaired." + "</div>" * num_elements)
+    with pytest.raises(DocumentError, match="nested too deep") as refused:
+        parse_document("a.eml", b"Subject: x\nContent-Type: text/html\n\n" + body.encode())
+    assert refused.value.code is Code.UNREADABLE

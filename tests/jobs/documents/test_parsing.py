@@ -54,6 +54,16 @@ class TestHtml:
         page = f"<meta charset='no-such'><p>{ENGLISH}</p>".encode("cp1252")
         assert parse_document("a.html", page).text == ENGLISH
 
+    def test_one_too_large_for_its_parser_is_refused_and_not_read_in_part(self) -> None:
+        assert code_of("a.html", b"<html><body><p>Only a note.</p>" + b"x " * 6_000_000) is Code.UNREADABLE
+
+    @pytest.mark.parametrize(
+        "page",
+        ["<p>Only a note.</p>", "<!-- a --><div>Only a note.</div>", "<body><p>Only a note.</p></body>"],
+    )
+    def test_a_piece_of_a_page_is_read(self, page: str) -> None:
+        assert parse_document("a.html", page.encode()).text == "Only a note."
+
 
 class TestPdf:
     def test_pages_are_counted_and_apart_by_an_empty_line(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from engine import Request, RequestError, RequestTooLong
+from jobs.papers import read_manifest
 from jobs.readers import InputRow
 from jobs.spec import EmbedSpec
 from producer.connection import Connection
@@ -116,13 +117,31 @@ def test_a_job_that_was_cancelled_gives_no_head_of_half_a_history(
         embed_by_workers(asked, connection, CONSOLE)
 
 
-def test_other_texts_layers_and_models_are_other_vectors() -> None:
+def test_a_fit_with_other_weights_of_the_same_name_has_vectors_of_its_own(
+    bench: Bench, connection: Connection
+) -> None:
+    def job_now() -> str:
+        asked = texts("a", "b")
+        return submit(connection, order_of(asked, connection.store), iter(asked.rows))
+
+    before = job_now()
+    serve(bench.store, fingerprint="0" * 16)
+    after = job_now()
+    assert after != before
+    assert read_manifest(bench.store, after).model.fingerprint == "0" * 16
+    assert job_now() == after
+
+
+def test_other_texts_layers_models_and_weights_are_other_vectors() -> None:
     keys = {
-        texts("a").key,
-        texts("b").key,
-        texts("a", "b").key,
-        texts("a", spec=EmbedSpec(layer=2)).key,
-        Texts("h.csv", texts("a").rows, EmbedSpec(pool="mean", layer=1), "big").key,
+        texts("a").key("f"),
+        texts("b").key("f"),
+        texts("a", "b").key("f"),
+        texts("a", spec=EmbedSpec(layer=2)).key("f"),
+        Texts("h.csv", texts("a").rows, EmbedSpec(pool="mean", layer=1), "big").key("f"),
+        texts("a").key("g"),
+        texts("a").key(None),
+        Texts("moved.csv", texts("a").rows, EmbedSpec(pool="mean", layer=1), "tiny").key("f"),
     }
-    assert len(keys) == 5
-    assert texts("a").key == texts("a").key
+    assert len(keys) == 8
+    assert texts("a").key("f") == texts("a").key("f")
