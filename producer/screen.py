@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import redis
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -39,7 +40,12 @@ def output_console() -> Console:
 
 
 def warn_if_nobody_works(ledger: Ledger, alias: str) -> None:
-    if not any(worker["model"] == alias for worker in ledger.workers()):
+    """Of a job that is submitted; without Redis nobody knows who works, which is no reason to fail."""
+    try:
+        is_served = any(worker["model"] == alias for worker in ledger.workers())
+    except redis.RedisError:
+        return
+    if not is_served:
         line = f"note: no worker for {alias} is alive now; the job waits until `bydawn worker` is started"
         progress_console().print(Text(line, "yellow"), soft_wrap=True)
 

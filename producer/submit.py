@@ -1,11 +1,13 @@
 """Submit: check the whole input as it streams into shards, then make the job known, then queue it."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
+import redis
 from pydantic import JsonValue
 
 from jobs import layout
@@ -26,6 +28,8 @@ from jobs.submission import Submission
 from producer.connection import Connection
 from producer.errors import UserError
 from producer.heads import check_model
+
+log = logging.getLogger(__name__)
 
 MakeRows = Callable[[str], Iterator[Row]]
 """From the new job's id, under which their documents go, to its rows."""
@@ -98,8 +102,20 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
         store.put(_idempotency(key), job_id.encode())  # it stood for a job that somebody has removed
     store.put(layout.open_marker(job_id), b"")
     submission.end()
-    connection.dispatcher.start(manifest)
+    _queue(connection, manifest)
     return job_id
+
+
+def _queue(connection: Connection, manifest: Manifest) -> None:
+    """Without Redis the job is no less submitted, and whoever asked for it needs its id."""
+    try:
+        connection.dispatcher.start(manifest)
+    except redis.RedisError as error:
+        log.warning(
+            "Redis went away before %s was queued (%s); it is submitted all the same, and the workers queue "
+            "it when Redis is back: do not submit it again",
+            manifest.job_id, error,
+        )  # fmt: skip
 
 
 def _check_same(manifest: Manifest, order: Order) -> None:

@@ -1,12 +1,14 @@
 """A submission makes a whole job or none, and a key stands for one job whoever races for it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+import fakeredis
 import pytest
 
 from jobs import layout
 from jobs.calibration import SAMPLE_ROWS, read_sample
+from jobs.ledger import Ledger
 from jobs.manifest import Model, ResultFormat
 from jobs.outcome import Code
 from jobs.papers import read_manifest
@@ -14,10 +16,14 @@ from jobs.readers import InputError, InputRow
 from jobs.shards import decode_shard
 from jobs.spec import ClassifySpec, GenerateSpec, Label
 from jobs.spec.classify import Calibration
+from jobs.stores import MemoryStore
 from producer.connection import Connection
 from producer.errors import UserError
+from producer.screen import warn_if_nobody_works
 from producer.submit import Order, submit
 from tests.worker.fakes import Bench
+from worker.reconcile import Reconciler
+from worker.settle import Settler
 
 
 def _rows(count: int, **more: Any) -> Iterator[InputRow]:
@@ -136,3 +142,33 @@ def test_a_classification_keeps_a_sample_of_its_texts_where_it_learns_from_them(
 def test_other_kinds_keep_no_sample(bench: Bench, connection: Connection) -> None:
     job_id = submit(connection, _order(), _rows(3))
     assert not bench.store.exists(layout.calibration_sample(job_id))
+
+
+class _LastBeforeOutage(MemoryStore):
+    """Redis goes away when the job has its open marker."""
+
+    def __init__(self, server: fakeredis.FakeServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def put(self, key: str, body: bytes) -> None:
+        super().put(key, body)
+        if key.startswith(layout.OPEN_PREFIX):
+            self._server.connected = False
+
+
+def test_a_job_that_redis_did_not_hear_of_is_submitted_all_the_same_and_its_id_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = fakeredis.FakeServer()
+    ledger = Ledger(cast("Any", fakeredis.FakeRedis(server=server, decode_responses=True)))
+    bench = Bench(store=_LastBeforeOutage(server), ledger=ledger)
+    job_id = submit(Connection(bench.store, bench.ledger, bench.dispatcher()), _order(), _rows(1))
+    warn_if_nobody_works(ledger, "tiny")
+    assert not bench.store.exists(layout.submitting_marker(job_id))
+    (warning,) = caplog.messages
+    assert job_id in warning
+    server.connected = True
+    settler = Settler(bench.store, ledger, bench.dispatcher())
+    Reconciler(bench.store, ledger, bench.dispatcher(), settler, "w", interval_s=5).reconcile_all()
+    assert bench.outbox.task_ids == [f"{job_id}/0"]
