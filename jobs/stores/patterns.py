@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-_WILD = re.compile(r"\*\*/|\*\*|\*")
-_MEANS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*"}
+_FOLDERS = re.compile(r"((?<![^/])\*\*/|\*\*)")
+_MEANS = {"**/": "(?:.*?/)??", "**": ".*?"}
 
 
 def is_pattern(uri: str) -> bool:
@@ -23,7 +23,26 @@ def pattern_root(uri: str) -> str:
 def pattern_regex(uri: str) -> re.Pattern[str]:
     """What an address below `pattern_root` must be: `*` is anything but a `/`, `**` anything at all."""
     rest = uri[uri[: uri.index("*")].rfind("/") + 1 :]
-    literal = re.split(_WILD, rest)
-    wild = [_MEANS[each] for each in _WILD.findall(rest)] + [""]
-    below = "".join(re.escape(text) + means for text, means in zip(literal, wild, strict=True))
-    return re.compile(re.escape(pattern_root(uri).rstrip("/")) + "/" + below, re.DOTALL)
+    return re.compile(re.escape(pattern_root(uri).rstrip("/")) + "/" + _below(rest), re.DOTALL)
+
+
+def _below(rest: str) -> str:
+    """Without backtracking from one `*` into those before, which took time to the power of their number.
+
+    Where the text between two stars stands first, nothing is lost by taking it there: the second star is
+    anything that a later place would have left to the first. So all but what ends the address is atomic.
+    """
+    first, *others = _FOLDERS.split(rest)
+    means = ["", *(_MEANS[wild] for wild in others[::2])]
+    *early, last = zip(means, [first, *others[1::2]], strict=True)
+    return "".join(f"(?>{mean}{_first_place(names)})" for mean, names in early) + last[0] + _end(last[1])
+
+
+def _first_place(names: str) -> str:
+    first, *others = map(re.escape, names.split("*"))
+    return first + "".join(f"(?>[^/]*?{text})" for text in others)
+
+
+def _end(names: str) -> str:
+    before, star, text = names.rpartition("*")
+    return _first_place(before) + "[^/]*" + re.escape(text) if star else re.escape(text)

@@ -50,6 +50,24 @@ def test_a_label_without_levels_stands_beside_those_that_have_some() -> None:
     assert (nothing["label"], nothing["path"]) == (None, [])
 
 
+PARENT_TOO = ("billing", "billing/refund", "bug")
+
+
+def test_a_label_that_is_a_parent_too_is_as_sure_as_its_path_says() -> None:
+    result = one_label(_spec(*PARENT_TOO), [0.4, 0.3, 0.3])
+    assert (result["label"], result["confidence"]) == ("billing", 0.7)
+    assert result["path"] == [{"label": "billing", "score": 0.7}]
+    assert result["scores"] == {"billing": 0.4, "billing/refund": 0.3, "bug": 0.3}
+    assert "candidates" not in result
+
+
+def test_a_parent_that_is_a_label_too_has_candidates_where_only_the_parent_is_sure() -> None:
+    result = one_label(_spec(*PARENT_TOO, abstain_below=0.6), [0.3, 0.4, 0.3])
+    assert (result["label"], result["confidence"]) == ("billing", 0.7)
+    assert result["candidates"][0] == {"label": "billing/refund", "score": 0.4}
+    assert "candidates" not in one_label(_spec(*PARENT_TOO, abstain_below=0.6), [0.6, 0.3, 0.1])
+
+
 @pytest.mark.parametrize(("threshold", "labels"), [(0.3, ["c", "a"]), (0.95, []), (None, ["c"])])
 def test_a_row_has_all_labels_that_reach_the_threshold(threshold: float | None, labels: list[str]) -> None:
     result = several_labels(_spec("a", "b", "c", multi=True, threshold=threshold), [0.4, 0.2, 0.9])

@@ -13,14 +13,20 @@ Scores = Mapping[str, float]
 
 
 def one_label(spec: ClassifySpec, probabilities: Sequence[float]) -> dict[str, Any]:
-    """The likeliest label, or as much of it as is sure enough; the probabilities sum to 1."""
+    """The likeliest label, or as much of it as is sure enough; the probabilities sum to 1.
+
+    A label may be the parent of others. Then it is as likely as it and they together, but in `scores` and
+    among the candidates, where it stands for itself.
+    """
     scores = dict(zip((label.name for label in spec.labels), probabilities, strict=True))
     by_level = _by_level(spec, scores)
-    name, confidence = _sure(by_level, spec.abstain_below)
-    result: dict[str, Any] = {"label": name, "confidence": round(confidence, _DIGITS)}
+    name, is_in_full = _sure(by_level, spec.abstain_below)
+    path = [] if name is None else _path(name, by_level)
+    confidence = path[-1]["score"] if path else round(max(probabilities), _DIGITS)
+    result: dict[str, Any] = {"label": name, "confidence": confidence}
     if spec.has_levels:
-        result["path"] = [] if name is None else _path(name, by_level)
-    if spec.abstain_below is not None and name not in scores:
+        result["path"] = path
+    if not is_in_full:
         best = sorted(scores, key=scores.__getitem__, reverse=True)[:_NUM_CANDIDATES]
         result["candidates"] = [_candidate(each, scores) for each in best]
     return result | {"scores": _rounded(scores)}
@@ -55,13 +61,13 @@ def _by_level(spec: ClassifySpec, scores: Scores) -> list[dict[str, float]]:
     return levels
 
 
-def _sure(by_level: list[dict[str, float]], abstain_below: float | None) -> tuple[str | None, float]:
-    """The likeliest of the deepest level on which that is sure enough; None with the last level's best."""
+def _sure(by_level: list[dict[str, float]], abstain_below: float | None) -> tuple[str | None, bool]:
+    """The likeliest of the deepest level on which that is sure enough, and whether that is the last one."""
     for scores in reversed(by_level):
         best = max(scores, key=scores.__getitem__)
         if abstain_below is None or scores[best] >= abstain_below:
-            return best, scores[best]
-    return None, max(by_level[-1].values())
+            return best, scores is by_level[-1]
+    return None, False
 
 
 def _path(name: str, by_level: list[dict[str, float]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from jobs.styles import Form
 from worker.summaries.sections import sentences
@@ -32,8 +32,29 @@ def cite(summary: str, form: Form, passages: Sequence[Passage]) -> list[dict[str
 
     One that shares less than half of its words with any section has none.
     """
-    rarity = Counter(term for passage in passages for term in passage.terms)
-    return [_cited(sentence, passages, rarity) for sentence in _pieces(summary, form)]
+    places = _Places.of(passages)
+    return [_cited(sentence, places) for sentence in _pieces(summary, form)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The terms of each section, and of each page within it; `rarity` is in how many passages a term is."""
+
+    sections: dict[int, frozenset[str]]
+    pages: dict[int, dict[int, frozenset[str]]]
+    rarity: Counter[str]
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage]) -> Self:
+        sections: dict[int, set[str]] = {}
+        pages: dict[int, dict[int, frozenset[str]]] = {}
+        rarity = Counter[str]()
+        for each in passages:
+            sections.setdefault(each.section, set()).update(each.terms)
+            if each.page is not None:
+                pages.setdefault(each.section, {})[each.page] = each.terms
+            rarity.update(each.terms)
+        return cls({section: frozenset(its) for section, its in sections.items()}, pages, rarity)
 
 
 def passages_of(sections: Sequence[str], pages: Sequence[str]) -> list[Passage]:
@@ -78,25 +99,15 @@ def _pieces(summary: str, form: Form) -> list[str]:
     return sentences(summary) if form is Form.SENTENCES else summary.splitlines()
 
 
-def _cited(sentence: str, passages: Sequence[Passage], rarity: Counter[str]) -> dict[str, Any]:
+def _cited(sentence: str, places: _Places) -> dict[str, Any]:
     said = frozenset(terms(sentence))
-    section = _best(said, _by_section(passages), rarity)
-    page = None
-    if section is not None:
-        own = {
-            each.page: each.terms for each in passages if each.section == section and each.page is not None
-        }
-        page = _best(said, own, rarity)
+    section = _best(said, places.sections, places.rarity)
+    page = None if section is None else _best(said, places.pages.get(section, {}), places.rarity)
     return {
         "sentence": sentence,
         "sections": [] if section is None else [f"s{section}"],
         "pages": [] if page is None else [page],
     }
-
-
-def _by_section(passages: Sequence[Passage]) -> dict[int, frozenset[str]]:
-    numbers = dict.fromkeys(each.section for each in passages)
-    return {n: frozenset().union(*(each.terms for each in passages if each.section == n)) for n in numbers}
 
 
 def _best(said: frozenset[str], places: dict[Any, frozenset[str]], rarity: Counter[str]) -> Any:

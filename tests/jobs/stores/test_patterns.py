@@ -1,12 +1,16 @@
 """A `*` in an address stands for a part of a name, `**` for folders, too."""
 
+import re
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from jobs.readers import InputError, read_rows
 from jobs.stores import ObjectMissing
+from jobs.stores.patterns import pattern_regex
 from jobs.stores.source import list_source
 from tests.servers import BUCKET, S3Server
 
@@ -55,6 +59,33 @@ def test_rows_are_named_by_their_paths_below_the_first_star(folder: Path) -> Non
     assert [row.id for row in rows] == ["a.pdf", "old/c.pdf", "old/d/e.pdf"]
     with pytest.raises(InputError, match="nothing matches"):
         list(read_rows(f"{folder}/docs/*.docx", text_field=None, id_field=None))
+
+
+def _plainly(pattern: str) -> re.Pattern[str]:
+    """What a pattern means, said without a care for the time it takes."""
+    means = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*"}
+    pieces = re.split(r"((?<![^/])\*\*/|\*\*|\*)", pattern)
+    return re.compile("".join(means.get(piece) or re.escape(piece) for piece in pieces), re.DOTALL)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "b", "/", "*", "*", "**", "/**/"]), max_size=9).map("".join),
+    st.text("aab/\n", max_size=12),
+)
+@example("**/a", "b/a")
+@example("*a/**/b*b**/*a", "a/b/ab/bb/a")
+def test_a_pattern_matches_what_it_says_and_nothing_else(pattern: str, name: str) -> None:
+    found = pattern_regex(f"/x/*{pattern}").fullmatch(f"/x/{name}")
+    assert bool(found) is bool(_plainly(f"*{pattern}").fullmatch(name))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("piece", ["*a", "**a", "**/a", "*a**a", "a*/**/"])
+def test_a_pattern_of_many_stars_is_soon_done_with_a_long_name(piece: str) -> None:
+    names = ["a" * 900, "a/" * 450, "aa/" * 300]
+    regex = pattern_regex(f"/x/{piece * 30}*b")
+    assert not any(regex.fullmatch(f"/x/{name}") for name in names)
 
 
 @pytest.mark.integration

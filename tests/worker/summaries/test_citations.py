@@ -1,6 +1,7 @@
 """A sentence is cited where its words are, and nowhere else."""
 
 import asyncio
+from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from jobs.styles import Form
 from tests.jobs.documents.files import make_pdf
 from tests.worker.fakes import completion, fake_model
 from worker.kinds import make_kind
-from worker.summaries.citations import cite, passages_of
+from worker.summaries.citations import Passage, cite, passages_of
 
 BASIN = "Divers found cracks in the sluice gate of the eastern basin."
 FERRY = "Ferries to the islands leave from the western quay until the repair is finished."
@@ -34,6 +35,22 @@ def test_without_pages_sections_are_cited_alone_and_bullets_by_their_lines() -> 
     passages = passages_of([BASIN, FERRY], [])
     cited = cite("- Cracks in the sluice gate\n- Ferries leave western quay", Form.LINES, passages)
     assert [(each["sections"], each["pages"]) for each in cited] == [(["s1"], []), (["s2"], [])]
+
+
+class _Counted(list[Passage]):
+    """Passages that know how often somebody went through them."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Passage]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_document_is_gone_through_once_however_long_its_summary_is() -> None:
+    passages = _Counted(passages_of([BASIN, FERRY, PAY], [BASIN, FERRY, PAY]))
+    assert len(cite("\n".join([BASIN, FERRY, PAY] * 10), Form.LINES, passages)) == 30
+    assert passages.times == 1
 
 
 @given(st.lists(st.text(st.sampled_from("ab \n"), max_size=12), max_size=8), st.integers(1, 9))
