@@ -129,6 +129,7 @@ def hand_on(store: ObjectStore, old: Manifest, new_id: str, same_model: bool) ->
         log.warning("action=hand-on-sample job=%s left_out=%s", new_id, error)
     try:
         if same_model and (prior := read_prior(store, old.job_id, len(old.spec.labels))) is not None:
-            freeze_prior(store, new_id, prior)
+            # Not frozen as a worker's is: that looks for the manifest, which a submission writes last.
+            store.create(layout.calibration_prior(new_id), prior.model_dump_json().encode())
     except CorruptObjectError as error:
         log.warning("action=hand-on-prior job=%s left_out=%s", new_id, error)
