@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from worker.summaries.fence import begins_with_echo
 from worker.summaries.sections import sentences
 from worker.summaries.tidy import is_cut
 from worker.summaries.words import count_words, terms
@@ -19,6 +20,7 @@ class Flaw(StrEnum):
     REPETITIVE = "repetitive"  # it says the same again and again
     NO_WHOLE_SENTENCE = "no_whole_sentence"  # so it was cut, and ends with an ellipsis
     CUT_OFF = "cut_off"  # most of the answer had no end, and is left out
+    ECHOES_TAG = "echoes_tag"  # it begins with the tag before the text, which is left out
     COPIES_OPENING = "copies_opening"  # the text's first words, nothing beyond
     SECTIONS_LOST = "sections_lost"  # much of the document is not in it: its sections' summaries were flawed
     NOT_MERGED = "not_merged"  # its sections' summaries side by side
@@ -131,6 +133,10 @@ def _is_cut_off(answered: Answered) -> bool:
     return kept < _LEAST_CUT_OFF_WORDS * room
 
 
+def _echoes_tag(answered: Answered) -> bool:
+    return begins_with_echo(answered.answer, answered.source)
+
+
 def _copies_opening(answered: Answered) -> bool:
     words = _WORD.findall(answered.source.lower())
     said = _runs(answered.summary)
@@ -156,5 +162,6 @@ _CHECKS = {
     Flaw.REPETITIVE: _is_repetitive,
     Flaw.NO_WHOLE_SENTENCE: _has_no_whole_sentence,
     Flaw.CUT_OFF: _is_cut_off,
+    Flaw.ECHOES_TAG: _echoes_tag,
     Flaw.COPIES_OPENING: _copies_opening,
 }

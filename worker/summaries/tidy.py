@@ -45,7 +45,7 @@ def _tidy_sentences(text: str, max_words: int, ended: bool) -> str:
 def _tidy_lines(text: str, max_words: int, ended: bool) -> str:
     given = [line for line in text.splitlines() if line.strip()]
     lines = [_EMPHASIS.sub("", line.strip()) for line in (given if ended else given[:-1] or given)]
-    items = each_once(item for line in lines if (item := _BULLET.sub("", line)))
+    items = each_once(item for line in lines if _WORD.search(item := _BULLET.sub("", line)))
     # A heading, which ends with a colon, is no point of its own.
     marked = (item if item.endswith(":") else f"- {item}" for item in items)
     kept = list(_within(marked, max_words))

@@ -11,6 +11,7 @@ from jobs.spec import SummarizeSpec
 from jobs.styles import Form
 from worker.model import Model
 from worker.shard_memory import SectionAnswer, ShardMemory
+from worker.summaries.fence import without_tags
 from worker.summaries.prompts import Ask, Prompt, Prompts, Stage
 from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse, supported
 from worker.summaries.sections import split_sections
@@ -75,7 +76,7 @@ class Writer:
 
     async def _try(self, ask: Ask, text: str, prompt: Prompt, sampling: Sampling) -> Summary:
         answer = await self._ask(prompt, sampling)
-        said = prompt.opening + answer.text
+        said = prompt.opening + without_tags(answer.text, text)
         form, is_told = self._prompts.form(ask.use), self._spec.language is None
         summary = tidy(said, form, ask.max_words, ended=not answer.cut_off)
         if form is Form.SENTENCES and is_told:

@@ -308,3 +308,21 @@ def test_a_sentence_that_the_text_does_not_support_is_no_part_of_the_summary() -
     assert result["summary"] == "The document is about a lift that was repaired."
     in_dutch, _ = summarized(SummarizeSpec(language="Dutch"), lambda *_: completion(answer.strip()))
     assert in_dutch["summary"] == answer.strip(), "of another language's words nothing can be told"
+
+
+@pytest.mark.parametrize("style", ["bullets", "minutes"])
+def test_tags_leave_no_empty_bullets_behind(style: Any) -> None:
+    spec = SummarizeSpec(style=style)
+    result, engine = summarized(spec, lambda *_: completion("The lift\n- <document>\n- </document>"))
+    assert result["summary"].splitlines()[-1] == "- The lift"
+    assert "low_quality" not in result
+    assert len(engine.prompts) == 1
+
+
+def test_an_answer_that_begins_as_the_prompt_did_is_drawn_again_and_else_marked() -> None:
+    echo, spec = "<document> The lift is repaired. </document>", SummarizeSpec(language="German")
+    good, _ = summarized(spec, by_temperature(echo, "Der Aufzug ist repariert."))
+    assert good["summary"] == "Der Aufzug ist repariert."
+    assert "low_quality" not in good
+    bad, _ = summarized(spec, lambda *_: completion(echo))
+    assert (bad["summary"], bad["low_quality"]) == ("The lift is repaired.", "echoes_tag")
