@@ -35,7 +35,8 @@ _LEAST_ON_TOPIC = 0.4
 _LEAST_SUPPORTED = 0.5
 _LEAST_TERMS = 5
 _LEAST_DISTINCT_RUNS = 0.6
-_MOST_TIMES_IN_A_ROW = 6
+_MOST_TIMES_IN_A_ROW = {1: 6, 2: 3, 3: 3, 4: 3}
+"""So often a phrase of so many words may not follow on itself; people say "very, very, very"."""
 _MOST_OF_OPENING = 0.9
 _LEAST_DOCUMENT_TO_COPY = 4
 """A text that is hardly longer than its summary may well be repeated by it."""
@@ -103,21 +104,27 @@ def _is_off_topic(answered: Answered) -> bool:
     return len(said & set(terms(answered.source))) < _LEAST_ON_TOPIC * len(said)
 
 
-def _is_repetitive(answered: Answered) -> bool:
-    words = _WORD.findall(answered.summary.lower())
-    if _longest_row(words) >= _MOST_TIMES_IN_A_ROW:
+def is_repetitive(summary: str) -> bool:
+    """Whether it says the same again and again: a word, a phrase, or much of all it says."""
+    words = _WORD.findall(summary.lower())
+    if any(_has_row(words, length, times) for length, times in _MOST_TIMES_IN_A_ROW.items()):
         return True
-    runs = _runs(answered.summary)
+    runs = _runs_of(words)
     return len(runs) >= _LEAST_RUNS and len(set(runs)) < _LEAST_DISTINCT_RUNS * len(runs)
 
 
-def _longest_row(words: Sequence[str]) -> int:
-    longest = here = 0
-    before = None
-    for word in words:
-        here = here + 1 if word == before else 1
-        longest, before = max(longest, here), word
-    return longest
+def _is_repetitive(answered: Answered) -> bool:
+    return is_repetitive(answered.summary)
+
+
+def _has_row(words: Sequence[str], length: int, times: int) -> bool:
+    """Whether some `length` words, not all of them numbers, stand `times` in a row."""
+    num_alike = 0
+    for place in range(length, len(words)):
+        num_alike = num_alike + 1 if words[place] == words[place - length] else 0
+        if num_alike >= length * (times - 1) and not all(map(str.isdigit, words[place - length : place])):
+            return True
+    return False
 
 
 def _has_no_whole_sentence(answered: Answered) -> bool:

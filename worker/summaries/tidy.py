@@ -11,6 +11,8 @@ _LIST_MARK = re.compile(r"(?:^|(?<=[.:!?]\s))(?:\d{1,2}[.)]|[-*\u2022])\s+", re.
 _BULLET = re.compile(r"^(?:[-*\u2022\u2013]+|\d{1,2}[.)])\s+")
 _EMPHASIS = re.compile(r"\*\*|__|^#{1,6}\s+|`")
 _LABEL = re.compile(r"^(?:headline|title|tl;?dr|summary)\s*[:\-\u2013]\s*", re.IGNORECASE)
+# As transcripts have it; before ? and ! it is French.
+_BLANK_BEFORE_END = re.compile(r"(?<=\w)[ \t]+(?=[.,](?:\s|$))")
 _WORD = re.compile(r"\w+")
 _ALIKE = 0.8
 
@@ -20,6 +22,7 @@ def tidy(text: str, form: Form, max_words: int, ended: bool = True) -> str:
 
     Where nothing in it is whole and fits, it is cut at the limit, and an ellipsis says so.
     """
+    text = _BLANK_BEFORE_END.sub("", text)
     match form:
         case Form.SENTENCES:
             return _tidy_sentences(text, max_words, ended)

@@ -143,7 +143,7 @@ def test_notes_that_do_not_get_shorter_end_side_by_side_within_the_limit_and_mar
         return completion(
             f"It is about number {number}. "
             + "It has paragraph words. " * 3
-            + "paragraph has exactly " * 17
+            + " ".join(f"paragraph{n} has exactly" for n in range(17))
             + "."
         )
 
@@ -326,3 +326,15 @@ def test_an_answer_that_begins_as_the_prompt_did_is_drawn_again_and_else_marked(
     assert "low_quality" not in good
     bad, _ = summarized(spec, lambda *_: completion(echo))
     assert (bad["summary"], bad["low_quality"]) == ("The lift is repaired.", "echoes_tag")
+
+
+def test_parts_that_are_well_alone_and_say_the_same_together_are_marked() -> None:
+    def answer(prompt: str, _request: Request) -> Result:
+        number = int(prompt.split("Paragraph ")[1].split()[0])
+        own = " ".join(f"n{number}{letter}" for letter in "abcd")
+        return completion(f" exactly eight words that a paragraph has in it, and so on; {own}.")
+
+    spec = SummarizeSpec(max_words=320, section_tokens=100)
+    result, _ = summarized(spec, answer, long_text(80), max_len=1000)
+    assert result["summary"].count("exactly eight words") >= 7
+    assert result["low_quality"] == "repetitive"

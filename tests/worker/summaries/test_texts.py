@@ -89,3 +89,11 @@ def test_bullets_are_whole_lines_each_once_and_the_last_one_cut_off_is_left_out(
 
 def test_a_headline_is_one_line_without_label_and_full_stop() -> None:
     assert tidy('Headline: **"Lift repaired."**\nThe town paid.', Form.HEADLINE, 9) == "Lift repaired"
+
+
+@pytest.mark.parametrize("form", [Form.SENTENCES, Form.LINES])
+def test_no_blank_stands_before_a_full_stop_and_french_keeps_its_own(form: Form) -> None:
+    mark = "- " if form is Form.LINES else ""
+    assert tidy("Well , the lift works .", form, 50) == f"{mark}Well, the lift works."
+    assert tidy("Il pleut ! Pourquoi ?", form, 50) == f"{mark}Il pleut ! Pourquoi ?"
+    assert tidy("Use the .NET name .", form, 50) == f"{mark}Use the .NET name."
