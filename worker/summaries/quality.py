@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.summaries.fence import begins_with_echo
-from worker.summaries.sections import sentences
+from worker.summaries.support import has_unsupported_numbers
 from worker.summaries.tidy import is_cut
 from worker.summaries.words import count_words, terms
 
@@ -17,6 +17,7 @@ class Flaw(StrEnum):
     EMPTY = "empty"  # nothing was said
     COPIES_INSTRUCTIONS = "copies_instructions"  # it says what was asked, not what is answered
     OFF_TOPIC = "off_topic"  # hardly any of its words are the text's
+    UNSUPPORTED_NUMBERS = "unsupported_numbers"  # all that it says has numbers that the text doesn't have
     REPETITIVE = "repetitive"  # it says the same again and again
     NO_WHOLE_SENTENCE = "no_whole_sentence"  # so it was cut, and ends with an ellipsis
     CUT_OFF = "cut_off"  # most of the answer had no end, and is left out
@@ -32,7 +33,6 @@ _RUN_WORDS = 5
 _LEAST_RUNS = 4
 _MOST_OF_INSTRUCTIONS = 0.5
 _LEAST_ON_TOPIC = 0.4
-_LEAST_SUPPORTED = 0.5
 _LEAST_TERMS = 5
 _LEAST_DISTINCT_RUNS = 0.6
 _MOST_TIMES_IN_A_ROW = {1: 6, 2: 3, 3: 3, 4: 3}
@@ -63,18 +63,6 @@ def find_flaw(answered: Answered) -> Flaw | None:
     return next((flaw for flaw, holds in _CHECKS.items() if holds(answered)), None)
 
 
-def supported(summary: str, source: str) -> str:
-    """The sentences of which half the telling words are the source's; all of them where none has that."""
-    there = set(terms(source))
-    found = sentences(summary)
-    kept = [each for each in found if _share(set(terms(each)), there) >= _LEAST_SUPPORTED]
-    return " ".join(kept or found)
-
-
-def _share(said: set[str], there: set[str]) -> float:
-    return len(said & there) / len(said) if said else 0.0
-
-
 def is_worse(flaw: Flaw | None, other: Flaw | None) -> bool:
     """Whether a summary with the one flaw is worse than a summary with the other."""
     return _rank(flaw) < _rank(other)
@@ -102,6 +90,10 @@ def _is_off_topic(answered: Answered) -> bool:
     if answered.in_other_language or len(said) < _LEAST_TERMS:
         return False
     return len(said & set(terms(answered.source))) < _LEAST_ON_TOPIC * len(said)
+
+
+def _has_unsupported_numbers(answered: Answered) -> bool:
+    return has_unsupported_numbers(answered.summary, answered.source, answered.instructions)
 
 
 def is_repetitive(summary: str) -> bool:
@@ -166,6 +158,7 @@ _CHECKS = {
     Flaw.EMPTY: _is_empty,
     Flaw.COPIES_INSTRUCTIONS: _copies_instructions,
     Flaw.OFF_TOPIC: _is_off_topic,
+    Flaw.UNSUPPORTED_NUMBERS: _has_unsupported_numbers,
     Flaw.REPETITIVE: _is_repetitive,
     Flaw.NO_WHOLE_SENTENCE: _has_no_whole_sentence,
     Flaw.CUT_OFF: _is_cut_off,

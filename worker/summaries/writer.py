@@ -13,8 +13,9 @@ from worker.model import Model
 from worker.shard_memory import SectionAnswer, ShardMemory
 from worker.summaries.fence import without_tags
 from worker.summaries.prompts import Ask, Prompt, Prompts, Stage
-from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse, supported
+from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse
 from worker.summaries.sections import split_sections
+from worker.summaries.support import with_known_numbers, with_known_words
 from worker.summaries.tidy import tidy
 from worker.summaries.words import count_words, looks_english
 
@@ -80,7 +81,8 @@ class Writer:
         form, is_told = self._prompts.form(ask.use), self._spec.language is None
         summary = tidy(said, form, ask.max_words, ended=not answer.cut_off)
         if form is Form.SENTENCES and is_told:
-            summary = supported(summary, text)
+            summary = with_known_words(summary, text)
+        summary = with_known_numbers(summary, form, text, prompt.instructions)
         answered = Answered(
             # What was given of the answer is none of the model's doing.
             summary=summary.removeprefix(prompt.opening.strip()),

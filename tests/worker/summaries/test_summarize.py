@@ -143,7 +143,7 @@ def test_notes_that_do_not_get_shorter_end_side_by_side_within_the_limit_and_mar
         return completion(
             f"It is about number {number}. "
             + "It has paragraph words. " * 3
-            + " ".join(f"paragraph{n} has exactly" for n in range(17))
+            + " ".join(f"paragraph{letter} has exactly" for letter in "abcdefghijklmnopq")
             + "."
         )
 
@@ -338,3 +338,14 @@ def test_parts_that_are_well_alone_and_say_the_same_together_are_marked() -> Non
     result, _ = summarized(spec, answer, long_text(80), max_len=1000)
     assert result["summary"].count("exactly eight words") >= 7
     assert result["low_quality"] == "repetitive"
+
+
+def test_made_up_numbers_are_left_out_drawn_again_where_all_has_them_and_else_marked() -> None:
+    made_up = " a lift that was repaired in 1987."
+    partly, engine = summarized(SummarizeSpec(), lambda *_: completion(f"{GOOD} It cost the town 99 euros."))
+    assert partly["summary"] == "The document is about a lift that was repaired."
+    assert ("low_quality" in partly, len(engine.prompts)) == (False, 1)
+    drawn_again, _ = summarized(SummarizeSpec(), by_temperature(made_up, GOOD))
+    assert drawn_again["summary"] == "The document is about a lift that was repaired."
+    marked, _ = summarized(SummarizeSpec(), lambda *_: completion(made_up))
+    assert marked["low_quality"] == "unsupported_numbers"
