@@ -342,7 +342,9 @@ def test_parts_that_are_well_alone_and_say_the_same_together_are_marked() -> Non
 
 def test_made_up_numbers_are_left_out_drawn_again_where_all_has_them_and_else_marked() -> None:
     made_up = " a lift that was repaired in 1987."
-    partly, engine = summarized(SummarizeSpec(), lambda *_: completion(f"{GOOD} It cost the town 99 euros."))
+    partly, engine = summarized(
+        SummarizeSpec(), lambda *_: completion(f"{GOOD} The lift is repaired in 99 days.")
+    )
     assert partly["summary"] == "The document is about a lift that was repaired."
     assert ("low_quality" in partly, len(engine.prompts)) == (False, 1)
     drawn_again, _ = summarized(SummarizeSpec(), by_temperature(made_up, GOOD))
