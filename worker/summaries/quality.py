@@ -8,7 +8,7 @@ from enum import StrEnum
 from worker.summaries.fence import begins_with_echo
 from worker.summaries.support import has_unsupported_numbers
 from worker.summaries.tidy import is_cut
-from worker.summaries.words import count_words, terms
+from worker.summaries.words import count_words, looks_english, terms
 
 
 class Flaw(StrEnum):
@@ -17,6 +17,7 @@ class Flaw(StrEnum):
     EMPTY = "empty"  # nothing was said
     COPIES_INSTRUCTIONS = "copies_instructions"  # it says what was asked, not what is answered
     OFF_TOPIC = "off_topic"  # hardly any of its words are the text's
+    WRONG_LANGUAGE = "wrong_language"  # it is in English, and another language was asked for
     UNSUPPORTED_NUMBERS = "unsupported_numbers"  # all that it says has numbers that the text doesn't have
     REPETITIVE = "repetitive"  # it says the same again and again
     NO_WHOLE_SENTENCE = "no_whole_sentence"  # so it was cut, and ends with an ellipsis
@@ -56,6 +57,7 @@ class Answered:
     instructions: str
     max_words: int
     in_other_language: bool = False
+    never_english: bool = False
 
 
 def find_flaw(answered: Answered) -> Flaw | None:
@@ -90,6 +92,11 @@ def _is_off_topic(answered: Answered) -> bool:
     if answered.in_other_language or len(said) < _LEAST_TERMS:
         return False
     return len(said & set(terms(answered.source))) < _LEAST_ON_TOPIC * len(said)
+
+
+def _is_in_wrong_language(answered: Answered) -> bool:
+    """English is what models fall back to, and the one language that can be told without a package for it."""
+    return answered.never_english and looks_english(answered.summary)
 
 
 def _has_unsupported_numbers(answered: Answered) -> bool:
@@ -158,6 +165,7 @@ _CHECKS = {
     Flaw.EMPTY: _is_empty,
     Flaw.COPIES_INSTRUCTIONS: _copies_instructions,
     Flaw.OFF_TOPIC: _is_off_topic,
+    Flaw.WRONG_LANGUAGE: _is_in_wrong_language,
     Flaw.UNSUPPORTED_NUMBERS: _has_unsupported_numbers,
     Flaw.REPETITIVE: _is_repetitive,
     Flaw.NO_WHOLE_SENTENCE: _has_no_whole_sentence,

@@ -34,7 +34,9 @@ StyleOption = Annotated[str, typer.Option(help=f"{', '.join(STYLES)}.", rich_hel
 Language = Annotated[
     str | None,
     typer.Option(
-        help="Asked of the model, such as German.", rich_help_panel=options.JOB, show_default="the document's"
+        help="Asked of the model, such as German. Small ones know English only: try a few rows.",
+        rich_help_panel=options.JOB,
+        show_default="the document's",
     ),
 ]
 Focus = Annotated[

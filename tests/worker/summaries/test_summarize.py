@@ -320,9 +320,9 @@ def test_tags_leave_no_empty_bullets_behind(style: Any) -> None:
 
 
 def test_an_answer_that_begins_as_the_prompt_did_is_drawn_again_and_else_marked() -> None:
-    echo, spec = "<document> The lift is repaired. </document>", SummarizeSpec(language="German")
-    good, _ = summarized(spec, by_temperature(echo, "Der Aufzug ist repariert."))
-    assert good["summary"] == "Der Aufzug ist repariert."
+    echo, spec = "<document> The lift is repaired. </document>", SummarizeSpec(focus="Who pays?")
+    good, _ = summarized(spec, by_temperature(echo, "The town pays."))
+    assert good["summary"] == "The town pays."
     assert "low_quality" not in good
     bad, _ = summarized(spec, lambda *_: completion(echo))
     assert (bad["summary"], bad["low_quality"]) == ("The lift is repaired.", "echoes_tag")
@@ -351,3 +351,32 @@ def test_made_up_numbers_are_left_out_drawn_again_where_all_has_them_and_else_ma
     assert drawn_again["summary"] == "The document is about a lift that was repaired."
     marked, _ = summarized(SummarizeSpec(), lambda *_: completion(made_up))
     assert marked["low_quality"] == "unsupported_numbers"
+
+
+@pytest.mark.parametrize("language", ["British English", "en-GB", "Englisch", "ingl\u00e9s", "\u82f1\u8a9e"])
+def test_english_may_be_asked_for_by_any_name(language: str) -> None:
+    result, _ = summarized(SummarizeSpec(language=language), lambda *_: completion("The lift is repaired."))
+    assert "low_quality" not in result
+
+
+def test_english_where_another_language_was_asked_for_is_drawn_again_and_else_marked() -> None:
+    spec, english, german = (
+        SummarizeSpec(language="German"),
+        "The lift is repaired.",
+        "Der Aufzug geht wieder.",
+    )
+    good, _ = summarized(spec, by_temperature(english, german))
+    assert (good["summary"], "low_quality" in good) == (german, False)
+    bad, _ = summarized(spec, lambda *_: completion(english))
+    assert (bad["summary"], bad["low_quality"]) == (english, "wrong_language")
+
+
+def test_english_notes_of_a_summary_in_another_language_are_no_fault() -> None:
+    def answer(prompt: str, _request: Request) -> Result:
+        merged = "Combine the notes" in prompt
+        return completion("Es geht um die Abs\u00e4tze." if merged else "It is about these paragraphs.")
+
+    spec = SummarizeSpec(language="German", max_words=10, section_tokens=200)
+    result, engine = summarized(spec, answer, long_text(40))
+    assert "low_quality" not in result
+    assert len(engine.prompts) == result["sections"] + 1
