@@ -9,12 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.numbers import numbers_said, unknown_numbers
 from jobs.styles import Form
 from worker.summaries.sections import sentences
-from worker.summaries.words import terms
+from worker.summaries.words import stems, terms
 
 _LEAST_SHARE = 0.5
 _LEAST_TERMS = 2
+_SHARE_OF_A_HEADLINE = 0.6
+_LETTERS = re.compile(r"[^\W\d_]+")
 _VISIBLE = re.compile(r"\S+")
 
 
@@ -25,12 +28,21 @@ class Passage:
     section: int
     page: int | None
     terms: frozenset[str]
+    stems: frozenset[str]
+    numbers: frozenset[str]
+
+    @classmethod
+    def of(cls, section: int, page: int | None, text: str) -> "Passage":
+        return cls(
+            section, page, frozenset(terms(text)), frozenset(stems(text)), frozenset(numbers_said(text))
+        )
 
 
 def cite(summary: str, form: Form, passages: Sequence[Passage]) -> list[dict[str, Any]]:
     """Each sentence or line with the section, and the page, that has most of its words.
 
-    One that shares less than half of its words with any section has none.
+    `s1` is the first section, as the document was cut. The list is empty where no section has half of the
+    sentence's words and all of its names and numbers: it may be true, but it stands nowhere so.
     """
     rarity = Counter(term for passage in passages for term in passage.terms)
     return [_cited(sentence, passages, rarity) for sentence in _pieces(summary, form)]
@@ -43,7 +55,7 @@ def passages_of(sections: Sequence[str], pages: Sequence[str]) -> list[Passage]:
     start = 0
     for number, section in enumerate(sections, 1):
         for page, piece in _by_page(section, start, ends):
-            found.append(Passage(number, page, frozenset(terms(piece))))
+            found.append(Passage.of(number, page, piece))
         start += _num_visible(section)
     return found
 
@@ -80,7 +92,7 @@ def _pieces(summary: str, form: Form) -> list[str]:
 
 def _cited(sentence: str, passages: Sequence[Passage], rarity: Counter[str]) -> dict[str, Any]:
     said = frozenset(terms(sentence))
-    section = _best(said, _by_section(passages), rarity)
+    section = _best(said, _by_section(_that_bear_out(sentence, passages)), rarity)
     page = None
     if section is not None:
         own = {
@@ -92,6 +104,30 @@ def _cited(sentence: str, passages: Sequence[Passage], rarity: Counter[str]) -> 
         "sections": [] if section is None else [f"s{section}"],
         "pages": [] if page is None else [page],
     }
+
+
+def _that_bear_out(sentence: str, passages: Sequence[Passage]) -> list[Passage]:
+    """Those in whose sections all names and numbers of the sentence stand."""
+    named = frozenset(stems(" ".join(_names(sentence))))
+    by_section: dict[int, list[Passage]] = {}
+    for each in passages:
+        by_section.setdefault(each.section, []).append(each)
+    return [
+        each for section in by_section.values() if _bears_out(sentence, named, section) for each in section
+    ]
+
+
+def _bears_out(sentence: str, named: frozenset[str], section: Sequence[Passage]) -> bool:
+    there = frozenset[str]().union(*(each.stems for each in section))
+    numbers = frozenset[str]().union(*(each.numbers for each in section))
+    return named <= there and not unknown_numbers(sentence, numbers)
+
+
+def _names(sentence: str) -> list[str]:
+    """Capitalised words but the first; none of a headline, which writes all words so."""
+    _, *words = _LETTERS.findall(sentence) or [""]
+    capitalised = [word for word in words if word[0].isupper()]
+    return capitalised if len(capitalised) < _SHARE_OF_A_HEADLINE * len(words) else []
 
 
 def _by_section(passages: Sequence[Passage]) -> dict[int, frozenset[str]]:

@@ -49,6 +49,11 @@ def terms(text: str) -> list[str]:
     return [term[:_STEM_CHARS] for term in found if _is_telling(term)]
 
 
+def stems(text: str) -> list[str]:
+    """All of a text's words, shortened as `terms` are."""
+    return [match[0].lower()[:_STEM_CHARS] for match in _TERM.finditer(text)]
+
+
 def _is_telling(term: str) -> bool:
     if not term.isascii() and len(term) == 2:
         return True

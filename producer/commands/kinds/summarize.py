@@ -58,7 +58,10 @@ StrategyOption = Annotated[
 Cite = Annotated[
     bool,
     typer.Option(
-        "--cite", help="Say of each sentence which section and page it is from.", rich_help_panel=options.JOB
+        "--cite",
+        help="Say of each sentence which section (s1 is the first) and page has its words, names and "
+        "numbers; an empty list where none has.",
+        rich_help_panel=options.JOB,
     ),
 ]
 assert set(get_args(Strategy)) == {"auto", "stuff", "tree", "refine"}
