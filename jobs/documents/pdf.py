@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from jobs.documents.cleanup import join_hyphenated
 from jobs.documents.document import Document, DocumentError
+from jobs.documents.running_lines import without_running_lines
 from jobs.outcome import Code
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def parse_pdf(body: bytes) -> Document:
-    """The text of all pages; raises `DocumentError` (`encrypted`, `needs_ocr`)."""
+    """The text of all pages, less what pages repeat; raises `DocumentError` (`encrypted`, `needs_ocr`)."""
     from pypdf import PdfReader
 
     reader = PdfReader(io.BytesIO(body))
@@ -22,7 +23,8 @@ def parse_pdf(body: bytes) -> Document:
         raise DocumentError(
             Code.NEEDS_OCR, f"has no text on any of its {len(pages)} pages; run OCR over it first"
         )
-    return Document(join_hyphenated("\n\n\f".join(page.replace("\f", "\n") for page in pages)))
+    texts = without_running_lines([page.replace("\f", "\n") for page in pages])
+    return Document(join_hyphenated("\n\n\f".join(texts)))
 
 
 def _unlock(reader: "PdfReader") -> None:

@@ -1,11 +1,12 @@
 """How much of a summary stands in its source: a cheap sign of what is made up, not a proof."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from producer.evaluation.words import numbers, numbers_said, root, sentences, words
+from jobs.numbers import numbers, numbers_said, unknown_numbers
+from producer.evaluation.words import root, sentences, words
 
 # What a summary says of the text as a text; the source need not say it of itself.
 _ABOUT_TEXTS = frozenset(
@@ -48,18 +49,18 @@ def support(summary: str, source: str) -> Support:
     """Of a summary with at least one word. Words are compared by their roots; stop words are not compared."""
     known_roots, known_numbers = {root(word) for word in words(source)}, numbers_said(source)
     missing = [_missing(each, known_roots, known_numbers) for each in sentences(summary)]
-    said = numbers(summary)
+    num_numbers, num_unknown = len(numbers(summary)), len(unknown_numbers(summary, known_numbers))
     return Support(
         sentences=sum(not each for each in missing) / len(missing) if missing else 1.0,
-        numbers=sum(number in known_numbers for number in said) / len(said) if said else None,
+        numbers=1 - num_unknown / num_numbers if num_numbers else None,
         unsupported=tuple(dict.fromkeys(word for each in missing for word in each)),
     )
 
 
-def _missing(sentence: str, known_roots: Collection[str], known_numbers: Collection[str]) -> list[str]:
+def _missing(sentence: str, known_roots: Collection[str], known_numbers: Set[str]) -> list[str]:
     content = [word for word in words(sentence) if not any(map(str.isdigit, word)) and _has_content(word)]
     unknown_words = [word for word in content if root(word) not in known_roots]
-    return unknown_words + [number for number in numbers(sentence) if number not in known_numbers]
+    return unknown_words + unknown_numbers(sentence, known_numbers)
 
 
 def _has_content(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""Texts as words, stems, numbers and sentences, in any language that puts spaces between words."""
+"""Texts as words, stems and sentences, in any language that puts spaces between words."""
 
 import re
 import unicodedata
@@ -9,17 +9,11 @@ from nltk.stem.snowball import EnglishStemmer
 
 # One character of a script without spaces is a word: enough to count and to compare with.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\W_a-z])|(?<=[。！？])")  # noqa: RUF001
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|vs|cf|Fig|No|al|e\.g|i\.e|approx)\.)$")
 _LAST_CHARS = (".", "!", "?", "。", "！", "？")  # noqa: RUF001
 _CLOSING = "\"'”’)]» \n"  # noqa: RUF001
 
-_SMALL_NUMBERS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
-    *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-)
 _PORTER = PorterStemmer()
 _ENGLISH = EnglishStemmer()
 
@@ -44,22 +38,6 @@ def stem(word: str) -> str:
 def root(word: str) -> str:
     """What `use`, `used` and `using` have in common, which Porter's first stemmer keeps apart."""
     return str(_ENGLISH.stem(word)) if word.isascii() else word
-
-
-def numbers(text: str) -> list[str]:
-    """Numbers as they compare: `1,234.50` is `1234.5`."""
-    return [_plain_number(found) for found in _NUMBER.findall(text)]
-
-
-def numbers_said(text: str) -> set[str]:
-    """All numbers of a text, also the small ones that it has as English words."""
-    said = set(words(text))
-    return {*numbers(text), *(str(value) for value, word in enumerate(_SMALL_NUMBERS) if word in said)}
-
-
-def _plain_number(found: str) -> str:
-    number = _THOUSANDS.sub("", found)
-    return number.rstrip("0").rstrip(".") if number.count(".") == 1 else number
 
 
 def sentences(text: str) -> list[str]:

@@ -6,15 +6,18 @@ A small model that is asked for sources makes them up, so it isn't asked.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+from jobs.numbers import numbers_said, unknown_numbers
 from jobs.styles import Form
 from worker.summaries.sections import sentences
-from worker.summaries.words import terms
+from worker.summaries.words import stems, terms
 
 _LEAST_SHARE = 0.5
 _LEAST_TERMS = 2
+_SHARE_OF_A_HEADLINE = 0.6
+_LETTERS = re.compile(r"[^\W\d_]+")
 _VISIBLE = re.compile(r"\S+")
 
 
@@ -25,36 +28,61 @@ class Passage:
     section: int
     page: int | None
     terms: frozenset[str]
+    stems: frozenset[str]
+    numbers: frozenset[str]
+
+    @classmethod
+    def of(cls, section: int, page: int | None, text: str) -> "Passage":
+        return cls(
+            section, page, frozenset(terms(text)), frozenset(stems(text)), frozenset(numbers_said(text))
+        )
 
 
 def cite(summary: str, form: Form, passages: Sequence[Passage]) -> list[dict[str, Any]]:
     """Each sentence or line with the section, and the page, that has most of its words.
 
-    One that shares less than half of its words with any section has none.
+    `s1` is the first section, as the document was cut. The list is empty where no section has half of the
+    sentence's words and all of its names and numbers: it may be true, but it stands nowhere so.
     """
     places = _Places.of(passages)
     return [_cited(sentence, places) for sentence in _pieces(summary, form)]
 
 
+@dataclass(slots=True)
+class _Section:
+    """All that stands in one section, and the terms of each of its pages."""
+
+    terms: frozenset[str] = frozenset()
+    stems: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    pages: dict[int, frozenset[str]] = field(default_factory=dict)
+
+    def add(self, passage: Passage) -> None:
+        self.terms |= passage.terms
+        self.stems |= passage.stems
+        self.numbers |= passage.numbers
+        if passage.page is not None:
+            self.pages[passage.page] = passage.terms
+
+    def bears_out(self, sentence: str, named: frozenset[str]) -> bool:
+        """Whether all names and numbers of the sentence stand in it."""
+        return named <= self.stems and not unknown_numbers(sentence, self.numbers)
+
+
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """The terms of each section, and of each page within it; `rarity` is in how many passages a term is."""
+    """The sections by number; `rarity` is in how many passages a term is."""
 
-    sections: dict[int, frozenset[str]]
-    pages: dict[int, dict[int, frozenset[str]]]
+    sections: dict[int, _Section]
     rarity: Counter[str]
 
     @classmethod
     def of(cls, passages: Sequence[Passage]) -> Self:
-        sections: dict[int, set[str]] = {}
-        pages: dict[int, dict[int, frozenset[str]]] = {}
-        rarity = Counter[str]()
+        places = cls({}, Counter[str]())
         for each in passages:
-            sections.setdefault(each.section, set()).update(each.terms)
-            if each.page is not None:
-                pages.setdefault(each.section, {})[each.page] = each.terms
-            rarity.update(each.terms)
-        return cls({section: frozenset(its) for section, its in sections.items()}, pages, rarity)
+            places.sections.setdefault(each.section, _Section()).add(each)
+            places.rarity.update(each.terms)
+        return places
 
 
 def passages_of(sections: Sequence[str], pages: Sequence[str]) -> list[Passage]:
@@ -64,7 +92,7 @@ def passages_of(sections: Sequence[str], pages: Sequence[str]) -> list[Passage]:
     start = 0
     for number, section in enumerate(sections, 1):
         for page, piece in _by_page(section, start, ends):
-            found.append(Passage(number, page, frozenset(terms(piece))))
+            found.append(Passage.of(number, page, piece))
         start += _num_visible(section)
     return found
 
@@ -101,13 +129,22 @@ def _pieces(summary: str, form: Form) -> list[str]:
 
 def _cited(sentence: str, places: _Places) -> dict[str, Any]:
     said = frozenset(terms(sentence))
-    section = _best(said, places.sections, places.rarity)
-    page = None if section is None else _best(said, places.pages.get(section, {}), places.rarity)
+    named = frozenset(stems(" ".join(_names(sentence))))
+    sound = {n: each.terms for n, each in places.sections.items() if each.bears_out(sentence, named)}
+    section = _best(said, sound, places.rarity)
+    page = None if section is None else _best(said, places.sections[section].pages, places.rarity)
     return {
         "sentence": sentence,
         "sections": [] if section is None else [f"s{section}"],
         "pages": [] if page is None else [page],
     }
+
+
+def _names(sentence: str) -> list[str]:
+    """Capitalised words but the first; none of a headline, which writes all words so."""
+    _, *words = _LETTERS.findall(sentence) or [""]
+    capitalised = [word for word in words if word[0].isupper()]
+    return capitalised if len(capitalised) < _SHARE_OF_A_HEADLINE * len(words) else []
 
 
 def _best(said: frozenset[str], places: dict[Any, frozenset[str]], rarity: Counter[str]) -> Any:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from worker.summaries.sections import sentences
+from worker.summaries.fence import begins_with_echo
+from worker.summaries.support import has_unsupported_numbers
 from worker.summaries.tidy import is_cut
-from worker.summaries.words import count_words, terms
+from worker.summaries.words import count_words, looks_english, terms
 
 
 class Flaw(StrEnum):
@@ -16,9 +17,12 @@ class Flaw(StrEnum):
     EMPTY = "empty"  # nothing was said
     COPIES_INSTRUCTIONS = "copies_instructions"  # it says what was asked, not what is answered
     OFF_TOPIC = "off_topic"  # hardly any of its words are the text's
+    WRONG_LANGUAGE = "wrong_language"  # it is in English, and another language was asked for
+    UNSUPPORTED_NUMBERS = "unsupported_numbers"  # all that it says has numbers that the text doesn't have
     REPETITIVE = "repetitive"  # it says the same again and again
     NO_WHOLE_SENTENCE = "no_whole_sentence"  # so it was cut, and ends with an ellipsis
     CUT_OFF = "cut_off"  # most of the answer had no end, and is left out
+    ECHOES_TAG = "echoes_tag"  # it begins with the tag before the text, which is left out
     COPIES_OPENING = "copies_opening"  # the text's first words, nothing beyond
     SECTIONS_LOST = "sections_lost"  # much of the document is not in it: its sections' summaries were flawed
     NOT_MERGED = "not_merged"  # its sections' summaries side by side
@@ -30,10 +34,10 @@ _RUN_WORDS = 5
 _LEAST_RUNS = 4
 _MOST_OF_INSTRUCTIONS = 0.5
 _LEAST_ON_TOPIC = 0.4
-_LEAST_SUPPORTED = 0.5
 _LEAST_TERMS = 5
 _LEAST_DISTINCT_RUNS = 0.6
-_MOST_TIMES_IN_A_ROW = 6
+_MOST_TIMES_IN_A_ROW = {1: 6, 2: 3, 3: 3, 4: 3}
+"""So often a phrase of so many words may not follow on itself; people say "very, very, very"."""
 _MOST_OF_OPENING = 0.9
 _LEAST_DOCUMENT_TO_COPY = 4
 """A text that is hardly longer than its summary may well be repeated by it."""
@@ -53,23 +57,12 @@ class Answered:
     instructions: str
     max_words: int
     in_other_language: bool = False
+    never_english: bool = False
 
 
 def find_flaw(answered: Answered) -> Flaw | None:
     """The worst thing that is wrong with a summary, None if all is well."""
     return next((flaw for flaw, holds in _CHECKS.items() if holds(answered)), None)
-
-
-def supported(summary: str, source: str) -> str:
-    """The sentences of which half the telling words are the source's; all of them where none has that."""
-    there = set(terms(source))
-    found = sentences(summary)
-    kept = [each for each in found if _share(set(terms(each)), there) >= _LEAST_SUPPORTED]
-    return " ".join(kept or found)
-
-
-def _share(said: set[str], there: set[str]) -> float:
-    return len(said & there) / len(said) if said else 0.0
 
 
 def is_worse(flaw: Flaw | None, other: Flaw | None) -> bool:
@@ -101,21 +94,36 @@ def _is_off_topic(answered: Answered) -> bool:
     return len(said & set(terms(answered.source))) < _LEAST_ON_TOPIC * len(said)
 
 
-def _is_repetitive(answered: Answered) -> bool:
-    words = _WORD.findall(answered.summary.lower())
-    if _longest_row(words) >= _MOST_TIMES_IN_A_ROW:
+def _is_in_wrong_language(answered: Answered) -> bool:
+    """English is what models fall back to, and the one language that can be told without a package for it."""
+    return answered.never_english and looks_english(answered.summary)
+
+
+def _has_unsupported_numbers(answered: Answered) -> bool:
+    return has_unsupported_numbers(answered.summary, answered.source, answered.instructions)
+
+
+def is_repetitive(summary: str) -> bool:
+    """Whether it says the same again and again: a word, a phrase, or much of all it says."""
+    words = _WORD.findall(summary.lower())
+    if any(_has_row(words, length, times) for length, times in _MOST_TIMES_IN_A_ROW.items()):
         return True
-    runs = _runs(answered.summary)
+    runs = _runs_of(words)
     return len(runs) >= _LEAST_RUNS and len(set(runs)) < _LEAST_DISTINCT_RUNS * len(runs)
 
 
-def _longest_row(words: Sequence[str]) -> int:
-    longest = here = 0
-    before = None
-    for word in words:
-        here = here + 1 if word == before else 1
-        longest, before = max(longest, here), word
-    return longest
+def _is_repetitive(answered: Answered) -> bool:
+    return is_repetitive(answered.summary)
+
+
+def _has_row(words: Sequence[str], length: int, times: int) -> bool:
+    """Whether some `length` words, not all of them numbers, stand `times` in a row."""
+    num_alike = 0
+    for place in range(length, len(words)):
+        num_alike = num_alike + 1 if words[place] == words[place - length] else 0
+        if num_alike >= length * (times - 1) and not all(map(str.isdigit, words[place - length : place])):
+            return True
+    return False
 
 
 def _has_no_whole_sentence(answered: Answered) -> bool:
@@ -129,6 +137,10 @@ def _is_cut_off(answered: Answered) -> bool:
     kept, said = count_words(answered.summary), count_words(answered.answer)
     room = min(said, answered.max_words)
     return kept < _LEAST_CUT_OFF_WORDS * room
+
+
+def _echoes_tag(answered: Answered) -> bool:
+    return begins_with_echo(answered.answer, answered.source)
 
 
 def _copies_opening(answered: Answered) -> bool:
@@ -153,8 +165,11 @@ _CHECKS = {
     Flaw.EMPTY: _is_empty,
     Flaw.COPIES_INSTRUCTIONS: _copies_instructions,
     Flaw.OFF_TOPIC: _is_off_topic,
+    Flaw.WRONG_LANGUAGE: _is_in_wrong_language,
+    Flaw.UNSUPPORTED_NUMBERS: _has_unsupported_numbers,
     Flaw.REPETITIVE: _is_repetitive,
     Flaw.NO_WHOLE_SENTENCE: _has_no_whole_sentence,
     Flaw.CUT_OFF: _is_cut_off,
+    Flaw.ECHOES_TAG: _echoes_tag,
     Flaw.COPIES_OPENING: _copies_opening,
 }

@@ -10,7 +10,7 @@ from jobs.outcome import Code, RowError, Usage
 from jobs.spec import SummarizeSpec
 from jobs.styles import NOTE, PART_WORDS, STYLES, Form
 from worker.summaries.prompts import Ask, Stage, Use
-from worker.summaries.quality import Flaw
+from worker.summaries.quality import Flaw, is_repetitive, is_worse
 from worker.summaries.sections import sentences
 from worker.summaries.tidy import each_once, tidy
 from worker.summaries.words import count_words
@@ -72,12 +72,12 @@ async def _tree(spec: SummarizeSpec, writer: Writer, sections: tuple[str, ...]) 
         notes = _without_flawed(written)
         is_lossy = is_lossy or len(written) - len(notes) > _MOST_LOST * len(written)
         if is_last:
-            best = _put_together(spec, written, earlier, is_lossy)
+            best = _checked(_put_together(spec, written, earlier, is_lossy))
             return Found(replace(best, usage=usage), "tree", sections, level)
         texts, stage, earlier = _grouped(writer, spec, notes, num_parts), Stage.NOTES, notes
         if num_parts < len(texts) >= len(notes):
             break
-    best = Summary(side_by_side(earlier, spec.max_words), Flaw.NOT_MERGED, usage)
+    best = _checked(Summary(side_by_side(earlier, spec.max_words), Flaw.NOT_MERGED, usage))
     return Found(best, "tree", sections, level)
 
 
@@ -130,6 +130,13 @@ def _put_together(
     if not earlier or STYLES[spec.style].form is not Form.SENTENCES:
         return max(written, key=lambda part: len(part.text))
     return Summary(side_by_side(earlier, spec.max_words), Flaw.NOT_MERGED)
+
+
+def _checked(summary: Summary) -> Summary:
+    """Texts that are well each may say the same."""
+    if is_worse(Flaw.REPETITIVE, summary.flaw) and is_repetitive(summary.text):
+        return replace(summary, flaw=Flaw.REPETITIVE)
+    return summary
 
 
 def side_by_side(notes: Sequence[str], max_words: int) -> str:

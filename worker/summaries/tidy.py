@@ -7,12 +7,16 @@ from jobs.styles import Form
 from worker.summaries.sections import ends_abbreviated, sentences
 from worker.summaries.words import CLOSERS, SENTENCE_ENDS, count_words, first_words
 
-_LIST_MARK = re.compile(r"(?:^|(?<=[.:!?]\s))(?:\d{1,2}[.)]|[-*\u2022])\s+", re.MULTILINE)
-_BULLET = re.compile(r"^(?:[-*\u2022\u2013]+|\d{1,2}[.)])\s+")
+# A model that is given a dash may number its points behind it.
+_LIST_MARK = re.compile(r"(?:^|(?<=[.:!?]\s))(?:(?:\d{1,2}[.)]|[-*\u2022])\s+)+", re.MULTILINE)
+_BULLET = re.compile(r"^(?:(?:[-*\u2022\u2013]+|\d{1,2}[.)])(?:\s+|$))+")
 _EMPHASIS = re.compile(r"\*\*|__|^#{1,6}\s+|`")
 _LABEL = re.compile(r"^(?:headline|title|tl;?dr|summary)\s*[:\-\u2013]\s*", re.IGNORECASE)
+# As transcripts have it; before ? and ! it is French.
+_BLANK_BEFORE_END = re.compile(r"(?<=\w)[ \t]+(?=[.,](?:\s|$))")
 _WORD = re.compile(r"\w+")
 _ALIKE = 0.8
+_NEARLY_AS_LONG = 0.7
 
 
 def tidy(text: str, form: Form, max_words: int, ended: bool = True) -> str:
@@ -20,6 +24,7 @@ def tidy(text: str, form: Form, max_words: int, ended: bool = True) -> str:
 
     Where nothing in it is whole and fits, it is cut at the limit, and an ellipsis says so.
     """
+    text = _BLANK_BEFORE_END.sub("", text)
     match form:
         case Form.SENTENCES:
             return _tidy_sentences(text, max_words, ended)
@@ -45,7 +50,7 @@ def _tidy_sentences(text: str, max_words: int, ended: bool) -> str:
 def _tidy_lines(text: str, max_words: int, ended: bool) -> str:
     given = [line for line in text.splitlines() if line.strip()]
     lines = [_EMPHASIS.sub("", line.strip()) for line in (given if ended else given[:-1] or given)]
-    items = each_once(item for line in lines if (item := _BULLET.sub("", line)))
+    items = each_once(item for line in lines if _WORD.search(item := _BULLET.sub("", line)))
     # A heading, which ends with a colon, is no point of its own.
     marked = (item if item.endswith(":") else f"- {item}" for item in items)
     kept = list(_within(marked, max_words))
@@ -71,14 +76,20 @@ def _within(pieces: Iterable[str], max_words: int) -> Iterator[str]:
 
 
 def each_once(pieces: Iterable[str]) -> Iterator[str]:
-    """The pieces without those of which most words stand in an earlier one."""
+    """The pieces without those that say what an earlier one says, or hardly more."""
     earlier: list[set[str]] = []
     for piece in pieces:
         words = set(_WORD.findall(piece.lower()))
-        if any(len(words & other) >= _ALIKE * len(words) for other in earlier):
+        if any(_says_no_more(words, other) for other in earlier):
             continue
         earlier.append(words)
         yield piece
+
+
+def _says_no_more(words: set[str], earlier: set[str]) -> bool:
+    num_common = len(words & earlier)
+    is_nearly_as_long = len(earlier) >= _NEARLY_AS_LONG * len(words)
+    return num_common >= _ALIKE * len(words) or (is_nearly_as_long and num_common >= _ALIKE * len(earlier))
 
 
 def is_whole(sentence: str, is_last_word: bool = True) -> bool:

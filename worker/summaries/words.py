@@ -22,6 +22,9 @@ _FUNCTION_WORDS = frozenset(
     )
 )
 _ENGLISH = frozenset(re.findall(r"\w+", "the of and to in is a that for on with are as by it be this was"))
+_ENGLISH_NAMES = re.compile(
+    r"engl|engels|angl|ingl|angiel|\ben\b|английск|англійськ|αγγλικ|英|영어", re.IGNORECASE
+)
 _LEAST_ENGLISH_SHARE = 0.12
 
 
@@ -46,6 +49,11 @@ def terms(text: str) -> list[str]:
     return [term[:_STEM_CHARS] for term in found if _is_telling(term)]
 
 
+def stems(text: str) -> list[str]:
+    """All of a text's words, shortened as `terms` are."""
+    return [match[0].lower()[:_STEM_CHARS] for match in _TERM.finditer(text)]
+
+
 def _is_telling(term: str) -> bool:
     if not term.isascii() and len(term) == 2:
         return True
@@ -56,3 +64,8 @@ def looks_english(text: str) -> bool:
     """Whether the commonest English words make up as much of it as they do of English."""
     words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:20_000])]
     return sum(word in _ENGLISH for word in words) >= _LEAST_ENGLISH_SHARE * max(len(words), 1)
+
+
+def means_english(language: str) -> bool:
+    """Whether that is what someone calls English, in their own language or as a code."""
+    return _ENGLISH_NAMES.search(language) is not None

@@ -11,11 +11,13 @@ from jobs.spec import SummarizeSpec
 from jobs.styles import Form
 from worker.model import Model
 from worker.shard_memory import SectionAnswer, ShardMemory
-from worker.summaries.prompts import Ask, Prompt, Prompts, Stage
-from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse, supported
+from worker.summaries.fence import without_tags
+from worker.summaries.prompts import Ask, Prompt, Prompts, Stage, Use
+from worker.summaries.quality import Answered, Flaw, find_flaw, is_worse
 from worker.summaries.sections import split_sections
+from worker.summaries.support import with_known_numbers, with_known_words
 from worker.summaries.tidy import tidy
-from worker.summaries.words import count_words, looks_english
+from worker.summaries.words import count_words, looks_english, means_english
 
 _TOKENS_PER_WORD = 1.6
 _MOST_TOKENS_PER_WORD = 6.0
@@ -75,11 +77,12 @@ class Writer:
 
     async def _try(self, ask: Ask, text: str, prompt: Prompt, sampling: Sampling) -> Summary:
         answer = await self._ask(prompt, sampling)
-        said = prompt.opening + answer.text
+        said = prompt.opening + without_tags(answer.text, text)
         form, is_told = self._prompts.form(ask.use), self._spec.language is None
         summary = tidy(said, form, ask.max_words, ended=not answer.cut_off)
         if form is Form.SENTENCES and is_told:
-            summary = supported(summary, text)
+            summary = with_known_words(summary, text)
+        summary = with_known_numbers(summary, form, text, prompt.instructions)
         answered = Answered(
             # What was given of the answer is none of the model's doing.
             summary=summary.removeprefix(prompt.opening.strip()),
@@ -89,8 +92,13 @@ class Writer:
             instructions=prompt.instructions,
             max_words=ask.max_words,
             in_other_language=not is_told,
+            # A note may be in any language: another answer is made of it.
+            never_english=ask.use is not Use.NOTE and self._is_never_english(),
         )
         return Summary(summary, find_flaw(answered), answer.usage)
+
+    def _is_never_english(self) -> bool:
+        return self._spec.language is not None and not means_english(self._spec.language)
 
     async def _ask(self, prompt: Prompt, sampling: Sampling) -> SectionAnswer:
         request = Request(prompt_token_ids=self._token_ids(prompt), sampling=sampling)

@@ -34,7 +34,9 @@ StyleOption = Annotated[str, typer.Option(help=f"{', '.join(STYLES)}.", rich_hel
 Language = Annotated[
     str | None,
     typer.Option(
-        help="Asked of the model, such as German.", rich_help_panel=options.JOB, show_default="the document's"
+        help="Asked of the model, such as German. Small ones know English only: try a few rows.",
+        rich_help_panel=options.JOB,
+        show_default="the document's",
     ),
 ]
 Focus = Annotated[
@@ -56,7 +58,10 @@ StrategyOption = Annotated[
 Cite = Annotated[
     bool,
     typer.Option(
-        "--cite", help="Say of each sentence which section and page it is from.", rich_help_panel=options.JOB
+        "--cite",
+        help="Say of each sentence which section (s1 is the first) and page has its words, names and "
+        "numbers; an empty list where none has.",
+        rich_help_panel=options.JOB,
     ),
 ]
 assert set(get_args(Strategy)) == {"auto", "stuff", "tree", "refine"}

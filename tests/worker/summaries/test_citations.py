@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,27 @@ def test_a_document_is_gone_through_once_however_long_its_summary_is() -> None:
     passages = _Counted(passages_of([BASIN, FERRY, PAY], [BASIN, FERRY, PAY]))
     assert len(cite("\n".join([BASIN, FERRY, PAY] * 10), Form.LINES, passages)) == 30
     assert passages.times == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "sections"),
+    [
+        ("Anna pays 1200 euros for the lift of the school.", ["s1"]),
+        ("The lift of the school costs Lena 1,200 euros.", []),
+        ("Anna pays 1500 euros for the lift of the school.", []),
+        ("The school lift was paid by Bob.", ["s2"]),
+        ("Repairs of the School Lift Are Paid", ["s1"]),
+    ],
+)
+def test_only_a_section_that_has_all_names_and_numbers_is_cited(sentence: str, sections: list[str]) -> None:
+    passages = passages_of(
+        [
+            "Anna pays 1,200 euros: the lift of the school is paid, repairs too.",
+            "Bob paid a school lift.",
+        ],
+        [],
+    )
+    assert [each["sections"] for each in cite(sentence, Form.LINES, passages)] == [sections]
 
 
 @given(st.lists(st.text(st.sampled_from("ab \n"), max_size=12), max_size=8), st.integers(1, 9))

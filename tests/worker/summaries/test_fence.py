@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.summaries.fence import CLOSING, OPENING, as_data, fenced
+from worker.summaries.fence import CLOSING, OPENING, as_data, begins_with_echo, fenced, without_tags
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,29 @@ def test_no_text_closes_the_fence(text: str) -> None:
 )
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert as_data(text) == text
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        ("<document>\nThe lift.\n</document>", "The lift."),
+        ("<TEXT>The lift.</text>", "The lift."),
+        ('<document id="1"> The lift. <summary>', "The lift."),
+        ("The lift. </document", "The lift."),
+        ("The lift is < 3 m, and <b>new</b>.", "The lift is < 3 m, and <b>new</b>."),
+    ],
+)
+def test_tags_around_a_text_are_no_part_of_an_answer(answer: str, left: str) -> None:
+    assert without_tags(answer, "A lift.").strip() == left
+
+
+def test_a_tag_that_the_text_is_about_stays_in_the_answer_and_is_no_echo() -> None:
+    answer = "<text> draws letters in SVG."
+    assert without_tags(answer, "In SVG, <text> draws letters.") == answer
+    assert not begins_with_echo(answer, "In SVG, <text> draws letters.")
+
+
+def test_only_a_leading_tag_of_a_text_is_an_echo() -> None:
+    assert begins_with_echo("- <document>\nThe lift.", "A lift.")
+    assert not begins_with_echo("The lift. </document>", "A lift.")
+    assert not begins_with_echo("<summary>The lift.</summary>", "A lift.")

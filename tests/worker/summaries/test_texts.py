@@ -89,3 +89,27 @@ def test_bullets_are_whole_lines_each_once_and_the_last_one_cut_off_is_left_out(
 
 def test_a_headline_is_one_line_without_label_and_full_stop() -> None:
     assert tidy('Headline: **"Lift repaired."**\nThe town paid.', Form.HEADLINE, 9) == "Lift repaired"
+
+
+@pytest.mark.parametrize("form", [Form.SENTENCES, Form.LINES])
+def test_no_blank_stands_before_a_full_stop_and_french_keeps_its_own(form: Form) -> None:
+    mark = "- " if form is Form.LINES else ""
+    assert tidy("Well , the lift works .", form, 50) == f"{mark}Well, the lift works."
+    assert tidy("Il pleut ! Pourquoi ?", form, 50) == f"{mark}Il pleut ! Pourquoi ?"
+    assert tidy("Use the .NET name .", form, 50) == f"{mark}Use the .NET name."
+
+
+def test_numbers_behind_a_dash_are_list_marks_and_a_point_of_nothing_else_is_none() -> None:
+    answer = (
+        "- 1. The lift is repaired\n- 2) The town pays\n- 3.\n- 3.5 % are saved\n- -5 degrees were no harm"
+    )
+    expected = "- The lift is repaired\n- The town pays\n- 3.5 % are saved\n- -5 degrees were no harm"
+    assert tidy(answer, Form.LINES, 50) == expected
+    assert tidy("- 1. The lift works. - 2. It is new.", Form.SENTENCES, 50) == "The lift works. It is new."
+
+
+def test_a_point_that_adds_a_word_or_two_to_an_earlier_one_is_left_out() -> None:
+    first = "- The town pays for the repaired lift"
+    assert tidy(f"{first}\n{first} in full", Form.LINES, 50) == first
+    longer = f"{first} from what the council has set aside for bridges"
+    assert tidy(f"{first}\n{longer}", Form.LINES, 50) == f"{first}\n{longer}"
