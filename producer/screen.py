@@ -67,12 +67,20 @@ def show_report(report: Report, results: str, errors: str) -> None:
     if report.stopped_because is not None:
         console.print(_plain(f"  stopped early: {report.stopped_because}"), soft_wrap=True)
     for failure in report.failures:
-        rows = "1 row" if failure.rows == 1 else f"{failure.rows:,} rows"
+        rows = _num_rows(failure.rows)
         code = f"{failure.code} (at fault: {failure.fault})" if failure.code is not None else "not done"
         console.print(_plain(f"  {rows}: {code}: {failure.message or ''}"), soft_wrap=True)
+    if report.low_quality:
+        marks = ", ".join(f"{mark} {rows:,}" for mark, rows in report.low_quality.items())
+        line = f"  {_num_rows(sum(report.low_quality.values()))} of low quality: {marks}"
+        console.print(_plain(line), soft_wrap=True)
     console.print(Text(f"results in {results}"), soft_wrap=True)
     if report.errors is not None:
         console.print(Text(f"errors in {errors}"), soft_wrap=True)
+
+
+def _num_rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def show_first_results(kind: Kind, results: Path) -> None:
