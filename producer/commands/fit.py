@@ -93,7 +93,7 @@ def fit(
     if as_json:
         typer.echo(head.card.model_dump_json(indent=2))
     else:
-        show_head(head.card, out)
+        show_head(head.card, out, text_field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,23 @@ def _learn(texts: Texts, history: History, out: Path, asked: _Asked) -> Head:
     history = history.less(embedded.failed)
     check_labels(texts.source, history, asked.folds)
     labels = [history.labels[row_id] for row_id in embedded.ids]
-    wanted = Wanted(model, texts.spec, asked.folds, asked.precision, dict(history.left_out))
+    wanted = Wanted(
+        model,
+        _found_from_anywhere(texts.model),
+        texts.spec,
+        asked.folds,
+        asked.precision,
+        dict(history.left_out),
+    )
     with console.status(f"fitting {len(set(labels))} labels on {len(labels):,} texts"):
         return make_head(embedded.vectors, labels, wanted)
+
+
+def _found_from_anywhere(model: str) -> str:
+    """A path in full; a bare name may be one that a package has, whatever folder is called so, too."""
+    path = Path(model).expanduser()
+    is_path = ("/" in model or path.suffix == ".gguf") and path.exists()
+    return str(path.absolute()) if is_path else model
 
 
 def _spec(pool: str, layer: int | None, model: str) -> EmbedSpec:

@@ -15,10 +15,13 @@ from jobs import layout, queues
 from jobs.broker import parse_broker
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority, ServedModel
-from jobs.papers import read_report
+from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore, open_store
 from producer.cli import app, main
+from producer.heads import save_head
+from tests.heads import head_of
 from tests.integration.commands import started, wait_until
+from tests.producer.served import serve
 from tests.worker.fakes import FINGERPRINT, completion, make_job, rows
 from tests.worker.hand_worker import HandWorker
 from worker.engine_messages import Result
@@ -242,3 +245,20 @@ def test_results_that_are_empty_say_why_and_put_nothing_into_a_file(
     printed, told = results(none_ok)
     assert printed == ""
     assert f"bydawn results {none_ok} --errors" in told
+
+
+def test_a_heads_own_model_is_taken_unless_another_one_is_named(
+    run: Run, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BYDAWN_MODEL", raising=False)
+    serve(store, kinds=("embed",))
+    save_head(head_of(loaded_as="/models/tiny"), tmp_path / "head")
+    (tmp_path / "t.csv").write_text("id,text\n1,a\n")
+    command = ("submit", "classify", str(tmp_path / "t.csv"), "--head", str(tmp_path / "head"))
+    code, told = run(*command)
+    assert code == 0, told
+    (job_id,) = store.folders(layout.JOBS_PREFIX)
+    assert read_manifest(store, job_id).model.alias == "tiny"
+    monkeypatch.setenv("BYDAWN_MODEL", "big")
+    code, told = run(*command)
+    assert (code, "no worker serves the model 'big'" in told) == (2, True)
