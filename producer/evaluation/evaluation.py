@@ -52,6 +52,13 @@ def num_abstained(evaluation: Evaluation) -> int:
     return 0 if isinstance(evaluation, SummaryEvaluation) else evaluation.abstained
 
 
+def mistakes_lack_texts(evaluation: Evaluation) -> bool:
+    """Whether wrong labels are shown, and of none of them the text that got it."""
+    if isinstance(evaluation, SummaryEvaluation):
+        return False
+    return bool(evaluation.worst) and not any(each.text for each in evaluation.worst)
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """The report, and the rows that a page for reading shows: ours and, where compared, the others'."""

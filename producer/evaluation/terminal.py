@@ -134,10 +134,11 @@ def _worst_labels(evaluation: LabelEvaluation) -> Table:
     table.add_column("given", overflow="fold", max_width=18)
     if evaluation.calibration:
         table.add_column("conf.", justify="right", no_wrap=True)
-    has_text = any(each.text for each in evaluation.worst)
+    shown = evaluation.worst[:_SHOWN_WORST]
+    has_text = any(each.text for each in shown)
     if has_text:
         table.add_column("text", ratio=1)
-    for each in evaluation.worst[:_SHOWN_WORST]:
+    for each in shown:
         cells = [Text(plain(each.id)), Text(plain(each.truth)), Text(plain(each.given), "red")]
         if evaluation.calibration:
             cells.append(Text(number(each.confidence, digits=2)))
@@ -163,9 +164,13 @@ def _worst_sets(evaluation: LabelSetEvaluation) -> Table:
     table.add_column("id", overflow="fold", max_width=20)
     table.add_column("missing", overflow="fold")
     table.add_column("needless", overflow="fold", style="red")
-    for each in evaluation.worst[:_SHOWN_WORST]:
-        missing, needless = ", ".join(each.missing), ", ".join(each.needless)
-        table.add_row(*(Text(plain(cell)) for cell in (each.id, missing, needless)))
+    shown = evaluation.worst[:_SHOWN_WORST]
+    has_text = any(each.text for each in shown)
+    if has_text:
+        table.add_column("text", ratio=1)
+    for each in shown:
+        cells = [Text(plain(cell)) for cell in (each.id, ", ".join(each.missing), ", ".join(each.needless))]
+        table.add_row(*cells, *([_excerpt(each.text or "")] if has_text else []))
     return table
 
 

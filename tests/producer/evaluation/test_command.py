@@ -100,6 +100,24 @@ def test_on_a_terminal_all_of_it_fits_80_columns(run: Run, labelled: Path) -> No
         assert said in out
 
 
+@pytest.mark.parametrize("label", ["label", "labels"])
+def test_mistakes_whose_texts_are_not_known_have_no_empty_column_and_the_remedy_is_told(
+    run: Run, tmp_path: Path, label: str
+) -> None:
+    given = {"label": "a", "labels": ["a"]}[label]
+    _write(tmp_path / "r.jsonl", {"id": "1", label: given})
+    _write(tmp_path / "t.jsonl", {"id": "1", label: "b", "body": "the text"})
+    arguments = ("r.jsonl", "--truth", "t.jsonl", "--html", "page.html")
+    code, out, err = run(*arguments)
+    assert (code, "text" in out) == (0, False)
+    assert err == "name the text's column with --text-field to see the texts of the mistakes\n"
+    assert '<th class="text">text</th>' not in (tmp_path / "page.html").read_text()
+    _, out, err = run(*arguments, "--text-field", "body")
+    assert ("the text" in out, err) == (True, "")
+    page = (tmp_path / "page.html").read_text()
+    assert ('<th class="text">text</th>' in page, "the text" in page) == (True, True)
+
+
 def test_the_surest_mistakes_come_first(run: Run, tmp_path: Path) -> None:
     _write(tmp_path / "r.jsonl", *(_label(str(n), "a", n / 10) for n in range(9)))
     _write(tmp_path / "t.jsonl", *({"id": str(n), "label": "b"} for n in range(9)))
