@@ -9,6 +9,7 @@ from rich.progress import track
 
 from producer import screen
 from producer.errors import UserError
+from producer.evaluation.answers import AnswerKind
 from producer.evaluation.evaluation import Report, Whole, mistakes_lack_texts
 from producer.evaluation.joining import Pair
 from producer.evaluation.label_evaluation import LabelEvaluation
@@ -51,7 +52,7 @@ def write(whole: Whole, html: Path | None, picture: Path | None) -> None:
         if not isinstance(evaluation, LabelEvaluation):
             raise UserError(
                 f"--picture {picture}: only results of one label a row have a confusion matrix, "
-                f"and {whole.report.results} holds {evaluation.kind!r}"
+                f"and {whole.report.results} holds {AnswerKind(evaluation.kind).words}"
             )
         _replace(picture, confusion_picture(evaluation.figures.confusion, LIGHT, is_opaque=True))
     if html is not None:

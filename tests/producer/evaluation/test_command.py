@@ -1,6 +1,7 @@
 """`bydawn evaluate` on files, as a user gives it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -355,6 +356,16 @@ def test_results_of_a_job_come_from_its_store(run: Run, tmp_path: Path) -> None:
         (("out", "--truth", "truth.jsonl", "--html", "empty"), "can't be written"),
         (("out", "--truth", "truth.jsonl", "--picture", "matrix.svg"), "a picture is a .png file"),
         (("summaries.csv", "--truth", "summaries.csv", "--picture", "m.png"), "have a confusion matrix"),
+        (
+            ("others.csv", "--truth", "truth.jsonl", "--label-field", "x", "--summary-field", "y"),
+            "one label a row",
+        ),
+        (
+            ("summaries.csv", "--truth", "truth.jsonl", "--label-field", "label"),
+            "holds summaries; give --summary",
+        ),
+        (("vectors.csv", "--truth", "truth.jsonl"), "is of an embed job"),
+        (("nothing.csv", "--truth", "truth.jsonl"), "no column holds answers ('label', 'labels', 'summary')"),
         (("20260101t000000-00000001", "--truth", "truth.jsonl"), "BYDAWN_STORE"),
     ],
 )
@@ -364,10 +375,13 @@ def test_what_cannot_be_is_refused_in_a_line_and_leaves_no_file(
     (tmp_path / "empty").mkdir()
     (tmp_path / "others.csv").write_text("id,label\nT1,a\n")
     (tmp_path / "summaries.csv").write_text("id,summary\n1,a\n")
+    (tmp_path / "vectors.csv").write_text("id,embedding\n1,2\n")
+    (tmp_path / "nothing.csv").write_text("id,x\n1,2\n")
     before = sorted(tmp_path.rglob("*"))
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+    assert not re.search(r"<\w+[.:]", err), "an object of Python's is no word of ours"
     assert err.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
