@@ -15,17 +15,12 @@ from rich.text import Text
 
 from jobs.dead_letters import DeadLetters
 from jobs.ledger import Ledger
-from jobs.manifest import JobState, Report, ResultFormat
+from jobs.manifest import Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
 from producer.plain import plain
+from producer.states import shown_end, style_of
 
-_STATE_STYLES = {
-    JobState.RUNNING: "cyan",
-    JobState.SUCCEEDED: "green",
-    JobState.PARTIAL: "yellow",
-    JobState.FAILED: "red",
-}
 _FIRST_ROWS: dict[Kind, int] = {"classify": 8, "summarize": 5, "generate": 5, "embed": 0}
 
 
@@ -59,8 +54,9 @@ def show_report(report: Report, results: str, errors: str) -> None:
         if (number := getattr(counts, status))
     ]
     tokens = f"{counts.prompt_tokens:,} tokens in, {counts.output_tokens:,} out"
+    state = shown_end(report.state, counts)
     headline = Text.assemble(
-        (report.state.value, _STATE_STYLES[report.state]),
+        (state, style_of(state)),
         f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
     )
     console.print(headline, highlight=False)
@@ -146,10 +142,15 @@ def show_jobs(jobs: Iterable[JobOverview]) -> None:
     for job in jobs:
         counts = job.counts
         age = duration((datetime.now(UTC) - job.created_at).total_seconds())
-        state = Text("paused", "magenta") if job.paused else Text(job.state.value, _STATE_STYLES[job.state])
+        state = Text("paused", "magenta") if job.paused else _shown_state(job)
         rows, not_ok = f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}"
         table.add_row(job.job_id, job.kind, state, rows, not_ok, age, _plain(job.source))
     output_console().print(table)
+
+
+def _shown_state(job: JobOverview) -> Text:
+    state = shown_end(job.state, job.counts)
+    return Text(state, style_of(state))
 
 
 def show_dead_letters(letters: Iterable[DeadLetters]) -> None:

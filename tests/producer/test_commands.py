@@ -130,6 +130,8 @@ def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
     assert report is not None
     assert (report.counts.ok, report.counts.cancelled) == (1, 2)
     assert store.exists(f"jobs/{JOB}/_PARTIAL")
+    assert " cancelled " in run("jobs")[1]
+    assert json.loads(run("status", JOB, "--json")[1])["state"] == "partial"
 
 
 def test_an_ended_job_refuses_what_is_for_running_ones_in_one_line(

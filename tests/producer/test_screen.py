@@ -42,3 +42,18 @@ def test_marks_of_low_quality_are_told_with_how_many_rows_have_each(shown: Any) 
     assert "  1 row of low quality: no_whole_sentence 1\n" in shown(one)
     three = report_of(counts, JobState.SUCCEEDED, low_quality={"repetitive": 2, "cut_off": 1})
     assert "  3 rows of low quality: repetitive 2, cut_off 1\n" in shown(three)
+
+
+@pytest.mark.parametrize(
+    ("counts", "word"),
+    [
+        (Counts(ok=1, failed=1), "partial"),
+        (Counts(ok=1, cancelled=2), "cancelled"),
+        (Counts(failed=1, expired=2), "expired"),
+        (Counts(cancelled=1, expired=2), "cancelled"),
+    ],
+)
+def test_a_job_that_was_ended_on_its_way_is_told_by_what_ended_it(
+    shown: Any, counts: Counts, word: str
+) -> None:
+    assert shown(report_of(counts, JobState.PARTIAL)).startswith(f"{word} · ")
