@@ -43,6 +43,7 @@ def _run(engine_main: Main) -> int:
             settings = WorkerSettings()
             _log_to_stderr(settings.log_level)
             store, ledger = _connect(settings)
+            logging.getLogger("worker").info("action=load model=%s", settings.model)
             start_engine = partial(bootstrap.start_engine, settings, engine_main)
             engine = stack.enter_context(closing(start_engine()))
             model = bootstrap.load_model(settings, engine)

@@ -67,7 +67,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], list[str]]] = {
     "unknown model": (
         _write("t.csv", "id,text\n1,a\n"),
         (*CLASSIFY, "--model", "gpt-9"),
-        ["gpt-9", "smollm2"],
+        ["gpt-9", "smollm2", "bydawn worker --model gpt-9", "if one is loading, try again", "action=ready"],
     ),
     "unsupported kind of file": (_write("t.xlsx", b"PK"), CLASSIFY, ["t.xlsx", ".csv"]),
 }
