@@ -19,8 +19,10 @@ from jobs.manifest import Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
 from producer.plain import plain
-from producer.states import shown_end, style_of
+from producer.states import shown_end, shown_state, style_of
 
+_WIDE_COLUMNS = {"priority": 100, "model": 130}
+"""Columns of a job that are shown on terminals of so many characters or more."""
 _FIRST_ROWS: dict[Kind, int] = {"classify": 8, "summarize": 5, "generate": 5, "embed": 0}
 
 
@@ -132,25 +134,32 @@ def _labels(line: dict[str, Any]) -> str:
 
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:
+    console = output_console()
+    more = [name for name, from_columns in _WIDE_COLUMNS.items() if console.width >= from_columns]
     table = Table(box=None, padding=(0, 1, 0, 0))
     # Only the source gives way on a narrow terminal: a job's id must stay whole, to be used.
     for name, width in (("job", 24), ("kind", 9), ("state", 9)):
         table.add_column(name, no_wrap=True, min_width=width)
     for name, width in (("rows", 7), ("not ok", 6), ("age", 10)):
         table.add_column(name, no_wrap=True, min_width=width, justify="right")
-    table.add_column("source", no_wrap=True)
+    for name in (*more, "source"):
+        table.add_column(name, no_wrap=True)
     for job in jobs:
-        counts = job.counts
+        counts, state = job.counts, shown_state(job)
         age = duration((datetime.now(UTC) - job.created_at).total_seconds())
-        state = Text("paused", "magenta") if job.paused else _shown_state(job)
-        rows, not_ok = f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}"
-        table.add_row(job.job_id, job.kind, state, rows, not_ok, age, _plain(job.source))
-    output_console().print(table)
+        numbers = (f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}", age)
+        wide = (str(getattr(job, name)) for name in more)
+        table.add_row(job.job_id, job.kind, Text(state, style_of(state)), *numbers, *wide, _plain(job.source))
+    console.print(table)
 
 
-def _shown_state(job: JobOverview) -> Text:
-    state = shown_end(job.state, job.counts)
-    return Text(state, style_of(state))
+def show_open_job(job: JobOverview) -> None:
+    """Where it stands, and what holds for the rest of it."""
+    show_jobs([job])
+    until = (
+        "no deadline" if job.deadline is None else f"deadline {job.deadline.isoformat(timespec='minutes')}"
+    )
+    output_console().print(Text(f"priority {job.priority} · {until} · model {job.model}"), soft_wrap=True)
 
 
 def show_dead_letters(letters: Iterable[DeadLetters]) -> None:

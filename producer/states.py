@@ -1,10 +1,12 @@
-"""A job's state as people are shown it: what they want to know of an end is whether somebody made it."""
+"""A job's state as people are shown it: also what it waits for, and what ended it on its way."""
 
 from jobs.manifest import JobState
 from jobs.outcome import Counts
+from producer.overview import JobOverview
 
 _STYLES = {
     "waiting": "blue",
+    "paused": "magenta",
     "running": "cyan",
     "succeeded": "green",
     "partial": "yellow",
@@ -12,6 +14,14 @@ _STYLES = {
     "expired": "yellow",
     "failed": "red",
 }
+
+
+def shown_state(job: JobOverview) -> str:
+    """An open job of which no row is done or being done is `waiting`."""
+    if job.paused:
+        return "paused"
+    is_idle = job.running_shards == 0 and not job.settled_shards and not job.counts.rows
+    return "waiting" if job.state is JobState.RUNNING and is_idle else shown_end(job.state, job.counts)
 
 
 def shown_end(state: JobState, counts: Counts) -> str:

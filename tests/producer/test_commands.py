@@ -15,6 +15,7 @@ from jobs import layout, queues
 from jobs.broker import parse_broker
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority, ServedModel
+from jobs.outcome import Counts
 from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore, open_store
 from producer.cli import app, main
@@ -96,6 +97,8 @@ def test_a_job_is_paused_told_so_and_resumed(run: Run, worker: HandWorker, job: 
     assert worker.engine.prompts == []
     code, told = run("resume", JOB)
     assert (code, f"{JOB} goes on" in told) == (0, True)
+    assert "waiting" in run("status", JOB)[1], "nobody has begun"
+    worker.run_next()
     assert "running" in run("status", JOB)[1]
     worker.run_all()
     assert len(worker.engine.prompts) == 3
@@ -109,13 +112,45 @@ def test_priority_and_deadline_of_a_running_job_are_changed_and_told(
         0,
         f"{JOB} expires at 2099-01-31T06:00+01:00\n",
     )
+    assert "priority urgent · deadline 2099-01-31T06:00+01:00 · model tiny\n" in run("status", JOB)[1]
     told = json.loads(run("status", JOB, "--json")[1])
     assert (told["priority"], told["deadline"]) == ("urgent", "2099-01-31T06:00:00+01:00")
     assert worker.waiting == {"urgent": [f"{JOB}/{n}" for n in range(3)], "standard": [], "bulk": []}
     assert run("deadline", JOB, "none") == (0, f"{JOB} has no deadline\n")
     assert json.loads(run("status", JOB, "--json")[1])["deadline"] is None
+    assert "priority urgent · no deadline" in run("status", JOB)[1]
     assert run("deadline", JOB, "soon")[0] == 2
     assert run("deadline", JOB, "2001-01-01")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown", "left_out"),
+    [(80, (), ("priority", "model")), (100, ("priority",), ("model",)), (130, ("priority", "model"), ())],
+)
+def test_jobs_are_listed_with_as_much_as_the_terminal_has_room_for(
+    run: Run,
+    job: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    shown: tuple[str, ...],
+    left_out: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names, row = run("jobs")[1].splitlines()
+    assert max(len(names), len(row)) <= columns
+    assert (JOB in row, "waiting" in row, "mem" in row) == (True, True, True)
+    assert all(name in names for name in shown)
+    assert not any(name in names for name in left_out)
+    assert ("bulk" in row, "tiny" in row) == ("priority" in shown, "model" in shown)
+
+
+def test_a_job_in_work_is_running_before_its_first_row_is_done(
+    run: Run, ledger: Ledger, job: Manifest
+) -> None:
+    ledger.report_progress(JOB, 0, Counts())
+    assert "running" in run("status", JOB)[1]
+    ledger.client.flushdb()
+    assert "running" in run("jobs")[1], "what isn't known is not taken for waiting"
 
 
 def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
