@@ -14,6 +14,7 @@ from producer.evaluation.label_set_evaluation import LabelSetEvaluation
 from producer.evaluation.meanings import MEANINGS, TITLES, number, percent
 from producer.evaluation.row_lines import num_rows, row_lines
 from producer.evaluation.summary_evaluation import SummaryEvaluation
+from producer.evaluation.unknown_labels import UnknownLabel
 from producer.evaluation.versus import Versus
 from producer.plain import plain
 
@@ -58,6 +59,7 @@ def _figures(*rows: tuple[str, str]) -> Table:
 
 
 def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
+    yield from _never_offered(evaluation.never_offered)
     figures = evaluation.figures
     rows = [("accuracy", number(figures.accuracy)), ("macro_f1", number(figures.macro_f1))]
     if figures.accuracy_answered is not None and figures.answered < figures.rows:
@@ -71,7 +73,6 @@ def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
         )
     else:
         yield _coverage(evaluation)
-    yield from _never_offered(evaluation.never_offered)
     yield _labels(figures.labels)
     if evaluation.most_confused:
         yield _confused(evaluation)
@@ -94,10 +95,11 @@ def _coverage(evaluation: LabelEvaluation) -> Table:
     return table
 
 
-def _never_offered(labels: Sequence[str]) -> Iterable[Text]:
+def _never_offered(labels: Sequence[UnknownLabel]) -> Iterable[Text]:
     if labels:
-        named = ", ".join(map(repr, labels[:5])) + (" and more" if len(labels) > 5 else "")
-        line = f"right labels that the job did not know, so that it could not give them: {named}"
+        named = ", ".join(map(str, labels[:_SHOWN_LABELS]))
+        more = " and more" if len(labels) > _SHOWN_LABELS else ""
+        line = f"right labels that the job did not know, so that it could not give them: {named}{more}"
         yield Text(plain(line), "yellow")
 
 
@@ -147,13 +149,13 @@ def _worst_labels(evaluation: LabelEvaluation) -> Table:
 
 
 def _label_set_parts(evaluation: LabelSetEvaluation) -> Iterable[RenderableType]:
+    yield from _never_offered(evaluation.never_offered)
     figures = evaluation.figures
     yield _figures(
         ("subset_accuracy", number(figures.subset_accuracy)),
         ("micro_f1", number(figures.micro_f1)),
         ("macro_f1", number(figures.macro_f1)),
     )
-    yield from _never_offered(evaluation.never_offered)
     yield _labels(figures.labels)
     if evaluation.worst:
         yield _worst_sets(evaluation)

@@ -145,10 +145,20 @@ def test_labels_without_confidences_have_no_calibration_and_it_is_said(run: Run,
     assert "No calibration and no coverage" in (tmp_path / "page.html").read_text()
 
 
-def test_labels_that_the_job_never_knew_are_named(run: Run, labelled: Path, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id,label\n1,A\n2,a\n")
-    assert _json(run, "out", "--truth", "t.csv")["evaluation"]["never_offered"] == ["A"]
-    assert "right labels that the job did not know" in run("out", "--truth", "t.csv")[1]
+def test_labels_that_the_job_never_knew_are_told_first_with_what_they_may_be(
+    run: Run, labelled: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("id,label\n1,A\n2,a\n3,other\n")
+    never_offered = _json(run, "out", "--truth", "t.csv")["evaluation"]["never_offered"]
+    assert never_offered == [{"label": "A", "closest": "a"}, {"label": "other", "closest": None}]
+    out = run("out", "--truth", "t.csv", "--html", "page.html")[1]
+    told = " ".join(out.split())
+    assert "right labels that the job did not know" in told
+    assert "'A' (meant as 'a'?), 'other'" in told
+    assert told.index("did not know") < told.index("accuracy")
+    page = (tmp_path / "page.html").read_text()
+    assert "<bdi>A</bdi> (meant as <bdi>a</bdi>?), <bdi>other</bdi>" in page
+    assert page.index("did not know") < page.index('<div class="tiles">')
 
 
 def test_several_labels_per_row(run: Run, tmp_path: Path) -> None:
