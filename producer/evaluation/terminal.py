@@ -11,7 +11,7 @@ from producer.evaluation.difference import Difference
 from producer.evaluation.evaluation import Evaluation, Report
 from producer.evaluation.label_evaluation import LabelEvaluation
 from producer.evaluation.label_set_evaluation import LabelSetEvaluation
-from producer.evaluation.meanings import MEANINGS, TITLES, number, percent
+from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, percent, threshold
 from producer.evaluation.row_lines import num_rows, row_lines
 from producer.evaluation.summary_evaluation import SummaryEvaluation
 from producer.evaluation.unknown_labels import UnknownLabel
@@ -80,7 +80,7 @@ def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
         yield _worst_labels(evaluation)
 
 
-def _coverage(evaluation: LabelEvaluation) -> Table:
+def _coverage(evaluation: LabelEvaluation) -> RenderableType:
     table = _table("what can be answered without a person")
     for name in ("if right at least", "rows answered", "share", "right", "confidence from"):
         table.add_column(name, justify="right")
@@ -88,11 +88,9 @@ def _coverage(evaluation: LabelEvaluation) -> Table:
         if each.threshold is None or each.reached is None:
             table.add_row(percent(each.precision), "0", "0 %", "-", "never that right")
             continue
-        # Rounded up at its end, it would leave out the row that it is the confidence of.
-        threshold = f"{each.threshold:.6g}"
         share, reached = percent(each.share), percent(each.reached)
-        table.add_row(percent(each.precision), f"{each.answers:,}", share, reached, threshold)
-    return table
+        table.add_row(percent(each.precision), f"{each.answers:,}", share, reached, threshold(each.threshold))
+    return Group(table, Text(CHOSEN_HERE, "dim"))
 
 
 def _never_offered(labels: Sequence[UnknownLabel]) -> Iterable[Text]:

@@ -134,6 +134,21 @@ def test_failed_rows_of_a_job_are_not_those_of_another_file_beside_it(run: Run, 
     assert (rows["compared"], rows["failed"]) == (7, {"too_long": 1})
 
 
+def test_thresholds_have_3_digits_keep_their_row_and_are_said_to_be_chosen_here(
+    run: Run, tmp_path: Path
+) -> None:
+    _write(tmp_path / "r.jsonl", _label("1", "a", 0.98765), _label("2", "b", 0.5))
+    (tmp_path / "t.csv").write_text("id,label\n1,a\n2,a\n")
+    code, out, _ = run("r.jsonl", "--truth", "t.csv", "--html", "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert code == 0
+    for shown in (out, page):
+        assert ("0.987" in shown, "0.9876" in shown, "0.988" in shown) == (True, False, False)
+        assert "chosen on these very rows" in " ".join(shown.split())
+    found = _json(run, "r.jsonl", "--truth", "t.csv")["evaluation"]["coverage"]
+    assert found[0]["threshold"] == 0.98765
+
+
 def test_labels_without_confidences_have_no_calibration_and_it_is_said(run: Run, tmp_path: Path) -> None:
     _write(tmp_path / "r.jsonl", {"id": "1", "label": "a"}, {"id": "2", "label": "b"})
     (tmp_path / "t.csv").write_text("id,label\n1,a\n2,a\n")
