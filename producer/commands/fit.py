@@ -21,6 +21,7 @@ from producer.fitting.texts import Texts
 from producer.head_screen import show_head
 from producer.heads import save_head
 from producer.inputs import input_rows
+from producer.progress import doing
 from producer.served import served_model
 
 HEAD = "Head"
@@ -136,7 +137,7 @@ def _learn(texts: Texts, history: History, out: Path, asked: _Asked) -> Head:
         asked.precision,
         dict(history.left_out),
     )
-    with console.status(f"fitting {len(set(labels))} labels on {len(labels):,} texts"):
+    with doing(console, f"fitting {len(set(labels))} labels on {len(labels):,} texts"):
         return make_head(embedded.vectors, labels, wanted)
 
 
