@@ -57,3 +57,29 @@ def test_a_job_that_was_ended_on_its_way_is_told_by_what_ended_it(
     shown: Any, counts: Counts, word: str
 ) -> None:
     assert shown(report_of(counts, JobState.PARTIAL)).startswith(f"{word} · ")
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"), [(Counts(ok=9, failed=1), "0.1"), (Counts(ok=2, failed=1), "0.334")]
+)
+def test_rows_that_failed_by_their_own_fault_may_be_accepted_and_it_is_said_how(
+    shown: Any, counts: Counts, share: str
+) -> None:
+    told = shown(report_of(counts, JobState.PARTIAL))
+    assert f"  accept such rows with --max-failed-share {share}\n" in told
+    assert float(share) >= counts.failed / counts.rows
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        (Counts(ok=1, failed=2, blameless=1), JobState.PARTIAL),
+        (Counts(ok=1, failed=1, cancelled=1), JobState.PARTIAL),
+        (Counts(ok=1, failed=1), JobState.SUCCEEDED),
+        (Counts(failed=1), JobState.FAILED),
+    ],
+)
+def test_what_is_not_the_inputs_fault_is_not_to_be_accepted(
+    shown: Any, counts: Counts, state: JobState
+) -> None:
+    assert "--max-failed-share" not in shown(report_of(counts, state))
