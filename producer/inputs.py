@@ -15,6 +15,7 @@ from jobs.stores import ObjectMissing
 from jobs.stores.patterns import is_pattern
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import list_source
+from jobs.validation import own_words
 from producer.errors import UserError
 
 
@@ -62,8 +63,7 @@ def parse_prompt(file: Path | None) -> PromptTemplate | None:
     try:
         return PromptTemplate.of(_read_text(file))
     except ValidationError as error:
-        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise UserError(f"--prompt-file {file}: {reason}") from error
+        raise UserError(f"--prompt-file {file}: {own_words(error.errors()[0])}") from error
 
 
 def _read_json(path: Path) -> Any:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow, open_table, read_rows
 from jobs.spec import Example, Label
+from jobs.validation import own_words
 from producer.errors import UserError
 
 GIVE_LABELS = "give the labels as --labels a,b,c or as --labels-file FILE, or --head HEAD of `bydawn fit`"
@@ -129,7 +130,7 @@ def _text(file: Path, given: _Given, text: str) -> str:
 
 
 def _reasons(error: ValidationError) -> str:
-    told = ((".".join(map(str, each["loc"])), each["msg"]) for each in error.errors())
+    told = ((".".join(map(str, each["loc"])), own_words(each)) for each in error.errors())
     return "; ".join(f"{where}: {reason}" for where, reason in told)
 
 

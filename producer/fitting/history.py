@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from jobs.readers import InputError, InputRow
 from jobs.spec import ClassifySpec, Label
+from jobs.validation import own_words
 from producer.errors import UserError
 
 _UNLABELLED = "without a label"
@@ -66,8 +67,7 @@ def check_labels(source: str, history: History, folds: int) -> None:
     try:
         ClassifySpec(labels=tuple(Label(name=name) for name in counts))
     except ValidationError as error:
-        message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise UserError(f"{source}: {message}; mend them in the history") from error
+        raise UserError(f"{source}: {own_words(error.errors()[0])}; mend them in the history") from error
     if rare := {label: rows for label, rows in counts.items() if rows < folds}:
         raise UserError(
             f"{source}: {_named(rare)}{_why(history)}; {folds} folds need {folds} different texts of each "
