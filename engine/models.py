@@ -130,7 +130,9 @@ def _from_hub(model: str) -> ResolvedModel:
 
     try:
         folder = snapshot_download(model, allow_patterns=HUB_FILES)
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except LocalEntryNotFoundError as error:  # which tells of caches and revisions, at length
+        raise ModelError(f"{_unknown(model)}; and the hub can't be reached") from error
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise ModelError(f"{_unknown(model)}; the hub said: {error}") from error
     return _from_folder(model, Path(folder))
 

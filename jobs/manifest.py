@@ -138,6 +138,8 @@ class Report(_Paper):
     rows: int
     counts: Counts
     failures: tuple[FailureExample, ...]
+    low_quality: dict[str, int] = Field(default_factory=dict)
+    """How many ok rows have each mark of low quality, the most frequent first."""
     stopped_because: str | None = None
     """Why it ended before its last row; None if it didn't, or if somebody cancelled it."""
     results: str

@@ -18,6 +18,7 @@ from jobs.remove import JobInUseError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
 from jobs.submission import SubmissionRemovedError
+from jobs.validation import own_words
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
 from producer.commands.evaluate import evaluate
@@ -103,7 +104,7 @@ def _log_to_stderr() -> None:
 
 def _sentence(error: dict[str, object]) -> str:
     where = ".".join(str(part) for part in error["loc"]) if isinstance(error["loc"], tuple) else ""
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = own_words(error)
     return f"{where}: {message}" if where else message
 
 

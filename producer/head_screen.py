@@ -1,5 +1,6 @@
 """How good a head is, as a table."""
 
+import shlex
 from pathlib import Path
 
 from rich.table import Table
@@ -12,8 +13,8 @@ from producer.screen import output_console
 _MOST_LABELS = 100
 
 
-def show_head(card: HeadCard, folder: Path) -> None:
-    """What was held out of the fit says it, a label a line, the worst first."""
+def show_head(card: HeadCard, folder: Path, text_field: str | None) -> None:
+    """What was held out of the fit says it, a label a line, the worst first; then how the head is used."""
     console = output_console()
     held_out = card.held_out
     console.print(_labels_table(card))
@@ -36,8 +37,16 @@ def show_head(card: HeadCard, folder: Path) -> None:
         told = ", ".join(f"{rows:,} {reason}" for reason, rows in card.left_out.items())
         console.print(Text(plain(f"left out of the history: {told}")), soft_wrap=True)
     console.print(
-        Text(f"head in {folder}: bydawn run classify INPUT --head {folder} --out RESULTS"), soft_wrap=True
+        Text(plain(f"head in {folder}: {_use(card, folder, text_field)}")),
+        soft_wrap=True,
     )
+
+
+def _use(card: HeadCard, folder: Path, text_field: str | None) -> str:
+    """The model is told, though a head's is taken by itself: BYDAWN_MODEL may name another one."""
+    options = {"--text-field": text_field, "--head": str(folder), "--model": card.loaded_as}
+    given = " ".join(f"{option} {shlex.quote(value)}" for option, value in options.items() if value)
+    return f"bydawn run classify INPUT {given} --out RESULTS"
 
 
 def _labels_table(card: HeadCard) -> Table:

@@ -1,5 +1,6 @@
 """A head's folder, as `bydawn fit` writes it and `--head` names it."""
 
+import shlex
 from pathlib import Path
 
 from jobs.heads import CARD_FILE, WEIGHTS_FILE, Head, HeadError, decode_head
@@ -33,11 +34,19 @@ def save_head(head: Head, folder: Path) -> None:
 def check_model(head: Head, model: Model) -> None:
     """Raises UserError for a head of other weights: its numbers would mean nothing."""
     own = head.card.model
-    if own.fingerprint != model.fingerprint:
+    if own.fingerprint == model.fingerprint:
+        return
+    if own.alias == model.alias:
         raise UserError(
-            f"the head was fitted on {own.alias} ({own.fingerprint}), and workers serve {model.alias} as "
-            f"{model.fingerprint}: name its model with --model, or fit a head on this one with `bydawn fit`"
+            f"the head was fitted on other weights of {own.alias} ({own.fingerprint}) than there are now "
+            f"({model.fingerprint}): put those back, or fit a head on these with "
+            "`bydawn fit HISTORY --out HEAD`"
         )
+    raise UserError(
+        f"the head was fitted on the model {own.alias}, and {model.alias} was named: give "
+        f"--model {shlex.quote(head.card.loaded_as)}, or fit a head on {model.alias} with "
+        f"`bydawn fit HISTORY --model {model.alias} --out HEAD`"
+    )
 
 
 def _bytes(path: Path, most: int) -> bytes:

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.readers import InputError, InputRow, read_rows
+from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow, open_table, read_rows
 from jobs.spec import Example, Label
+from jobs.validation import own_words
 from producer.errors import UserError
 
 GIVE_LABELS = "give the labels as --labels a,b,c or as --labels-file FILE, or --head HEAD of `bydawn fit`"
@@ -129,7 +130,7 @@ def _text(file: Path, given: _Given, text: str) -> str:
 
 
 def _reasons(error: ValidationError) -> str:
-    told = ((".".join(map(str, each["loc"])), each["msg"]) for each in error.errors())
+    told = ((".".join(map(str, each["loc"])), own_words(each)) for each in error.errors())
     return "; ".join(f"{where}: {reason}" for where, reason in told)
 
 
@@ -172,9 +173,28 @@ def parse_examples(
     if file is None:
         return ()
     known = [label.name for label in labels]
+    column = _text_column(str(file), text_field, label_field)
     return tuple(
-        _example(row, label_field, known)
-        for row in read_rows(str(file), text_field=text_field, id_field=None)
+        _example(row, label_field, known) for row in read_rows(str(file), text_field=column, id_field=None)
+    )
+
+
+def _text_column(file: str, asked: str | None, label_field: str) -> str | None:
+    """The column of the examples' texts, which needn't be called as the input's; None for the usual ones."""
+    with open_table(file) as table:
+        names = list(table.names)
+    if asked in names:
+        return asked
+    if any(usual in names for usual in USUAL_TEXT_FIELDS):
+        return None
+    others = [name for name in names if name not in (label_field, USUAL_ID_FIELD)]
+    if asked is None and len(others) == 1:
+        return others[0]
+    expected = "'text'" if asked is None else f"{asked!r} (--text-field) or 'text'"
+    raise InputError(
+        file,
+        f"no column holds the examples' texts; call the one that does {expected}; columns are: "
+        f"{', '.join(map(repr, names))}",
     )
 
 

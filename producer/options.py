@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jobs.manifest import Priority, ResultFormat
+from jobs.settings import DEFAULT_MODEL
 
 INPUT, JOB, WHERE = "Input", "Job", "Where"
 
@@ -54,6 +55,15 @@ IdempotencyKey = Annotated[
 Model = Annotated[
     str,
     typer.Option(envvar="BYDAWN_MODEL", help="Name, folder, GGUF file or hub name.", rich_help_panel=WHERE),
+]
+JobModel = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BYDAWN_MODEL",
+        help="Name, folder, GGUF file or hub name.",
+        show_default=f"a head's own, else {DEFAULT_MODEL}",
+        rich_help_panel=WHERE,
+    ),
 ]
 Store = Annotated[
     str, typer.Option(envvar="BYDAWN_STORE", help="A folder or s3://bucket/prefix.", rich_help_panel=WHERE)

@@ -27,7 +27,10 @@ class JobOverview(BaseModel):
     counts: Counts
     shards: int
     settled_shards: int
+    running_shards: int | None
+    """None where the ledger is away, or doesn't know the job."""
     paused: bool
+    model: str
     priority: Priority
     deadline: AwareDatetime | None
     created_at: AwareDatetime
@@ -57,10 +60,12 @@ def job_overview(store: ObjectStore, ledger: Ledger | None, job_id: str) -> JobO
     controls = read_controls(store, manifest)
     if (report := read_report(store, job_id)) is not None:
         shards, ended_at = manifest.num_shards, report.finished_at
-        return _overview(manifest, controls, report.state, report.counts, shards, ended_at)
+        return _overview(manifest, controls, report.state, report.counts, shards, 0, ended_at)
     progress = None if ledger is None else ledger.progress(job_id)
-    counts, settled = (progress.counts, progress.settled_shards) if progress is not None else (Counts(), 0)
-    return _overview(manifest, controls, JobState.RUNNING, counts, settled, None)
+    if progress is None:
+        return _overview(manifest, controls, JobState.RUNNING, Counts(), 0, None, None)
+    settled, running = progress.settled_shards, progress.running_shards
+    return _overview(manifest, controls, JobState.RUNNING, progress.counts, settled, running, None)
 
 
 def recent_jobs(store: ObjectStore, ledger: Ledger | None, limit: int) -> Iterator[JobOverview]:
@@ -101,6 +106,7 @@ def _overview(
     state: JobState,
     counts: Counts,
     settled_shards: int,
+    running_shards: int | None,
     finished_at: datetime | None,
 ) -> JobOverview:
     return JobOverview(
@@ -111,7 +117,9 @@ def _overview(
         counts=counts,
         shards=manifest.num_shards,
         settled_shards=settled_shards,
+        running_shards=running_shards,
         paused=finished_at is None and controls.holds_back(datetime.now(UTC)),
+        model=manifest.model.alias,
         priority=controls.priority,
         deadline=controls.deadline,
         created_at=manifest.created_at,

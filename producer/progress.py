@@ -80,3 +80,14 @@ def job_bar(console: Console, title: str, rows: int) -> Iterator[JobBar]:
     )
     with Progress(*columns, console=console) as progress:
         yield JobBar(progress, title, rows)
+
+
+@contextmanager
+def doing(console: Console, what: str) -> Iterator[None]:
+    """Say what is being done: with a spinner on a terminal, in a line of a log or a pipe."""
+    if console.is_terminal:
+        with console.status(Text(what)):
+            yield
+    else:
+        console.print(Text(what), soft_wrap=True)
+        yield

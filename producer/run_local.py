@@ -21,7 +21,7 @@ from producer.connection import Connection, connect
 from producer.errors import UserError
 from producer.export import export, refuse_other_results
 from producer.local_services import Guarded, check_alive, local_valkey, local_worker, wait_for_worker
-from producer.progress import job_bar
+from producer.progress import doing, job_bar
 from producer.submit import Order, find_job, submit
 from producer.watch import wait_for_report
 
@@ -85,7 +85,7 @@ def _work(run: LocalRun, store: ObjectStore, console: Console, known: str | None
         )
         worker = stack.enter_context(local_worker(run.state, settings))
         connection = connect(settings)
-        with console.status(f"loading {run.model}"):
+        with doing(console, f"loading {run.model}"):
             wait_for_worker(connection.ledger, worker, run.state)
         order = run.make_order(store)
         if known is not None:

@@ -1,6 +1,7 @@
 """What people see: tables and closing lines. Progress goes to the error stream, answers to the other."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,13 +21,10 @@ from jobs.manifest import JobState, Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
 from producer.plain import plain
+from producer.states import shown_end, shown_state, style_of
 
-_STATE_STYLES = {
-    JobState.RUNNING: "cyan",
-    JobState.SUCCEEDED: "green",
-    JobState.PARTIAL: "yellow",
-    JobState.FAILED: "red",
-}
+_WIDE_COLUMNS = {"priority": 100, "model": 130}
+"""Columns of a job that are shown on terminals of so many characters or more."""
 _FIRST_ROWS: dict[Kind, int] = {"classify": 8, "summarize": 5, "generate": 5, "embed": 0}
 
 
@@ -65,20 +63,41 @@ def show_report(report: Report, results: str, errors: str) -> None:
         if (number := getattr(counts, status))
     ]
     tokens = f"{counts.prompt_tokens:,} tokens in, {counts.output_tokens:,} out"
+    state = shown_end(report.state, counts)
     headline = Text.assemble(
-        (report.state.value, _STATE_STYLES[report.state]),
+        (state, style_of(state)),
         f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
     )
     console.print(headline, highlight=False)
     if report.stopped_because is not None:
         console.print(_plain(f"  stopped early: {report.stopped_because}"), soft_wrap=True)
     for failure in report.failures:
-        rows = "1 row" if failure.rows == 1 else f"{failure.rows:,} rows"
+        rows = _num_rows(failure.rows)
         code = f"{failure.code} (at fault: {failure.fault})" if failure.code is not None else "not done"
         console.print(_plain(f"  {rows}: {code}: {failure.message or ''}"), soft_wrap=True)
+    if (share := _acceptable_share(report)) is not None:
+        line = f"  accept such rows with --max-failed-share {share:g}"
+        console.print(Text(line), soft_wrap=True)
+    if report.low_quality:
+        marks = ", ".join(f"{mark} {rows:,}" for mark, rows in report.low_quality.items())
+        line = f"  {_num_rows(sum(report.low_quality.values()))} of low quality: {marks}"
+        console.print(_plain(line), soft_wrap=True)
     console.print(Text(f"results in {results}"), soft_wrap=True)
     if report.errors is not None:
         console.print(Text(f"errors in {errors}"), soft_wrap=True)
+
+
+def _acceptable_share(report: Report) -> float | None:
+    """With which the job had succeeded, where all that failed is the input's fault."""
+    counts = report.counts
+    was_ended = counts.cancelled + counts.expired > 0
+    if report.state is not JobState.PARTIAL or was_ended or counts.blameless:
+        return None
+    return math.ceil(counts.failed * 1000 / report.rows) / 1000
+
+
+def _num_rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def show_first_results(kind: Kind, results: Path) -> None:
@@ -134,20 +153,32 @@ def _labels(line: dict[str, Any]) -> str:
 
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:
+    console = output_console()
+    more = [name for name, from_columns in _WIDE_COLUMNS.items() if console.width >= from_columns]
     table = Table(box=None, padding=(0, 1, 0, 0))
     # Only the source gives way on a narrow terminal: a job's id must stay whole, to be used.
     for name, width in (("job", 24), ("kind", 9), ("state", 9)):
         table.add_column(name, no_wrap=True, min_width=width)
     for name, width in (("rows", 7), ("not ok", 6), ("age", 10)):
         table.add_column(name, no_wrap=True, min_width=width, justify="right")
-    table.add_column("source", no_wrap=True)
+    for name in (*more, "source"):
+        table.add_column(name, no_wrap=True)
     for job in jobs:
-        counts = job.counts
+        counts, state = job.counts, shown_state(job)
         age = duration((datetime.now(UTC) - job.created_at).total_seconds())
-        state = Text("paused", "magenta") if job.paused else Text(job.state.value, _STATE_STYLES[job.state])
-        rows, not_ok = f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}"
-        table.add_row(job.job_id, job.kind, state, rows, not_ok, age, _plain(job.source))
-    output_console().print(table)
+        numbers = (f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}", age)
+        wide = (str(getattr(job, name)) for name in more)
+        table.add_row(job.job_id, job.kind, Text(state, style_of(state)), *numbers, *wide, _plain(job.source))
+    console.print(table)
+
+
+def show_open_job(job: JobOverview) -> None:
+    """Where it stands, and what holds for the rest of it."""
+    show_jobs([job])
+    until = (
+        "no deadline" if job.deadline is None else f"deadline {job.deadline.isoformat(timespec='minutes')}"
+    )
+    output_console().print(Text(f"priority {job.priority} · {until} · model {job.model}"), soft_wrap=True)
 
 
 def show_dead_letters(letters: Iterable[DeadLetters]) -> None:

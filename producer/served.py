@@ -16,7 +16,8 @@ def served_model(store: ObjectStore, model: str) -> ServedModel:
             f"there are workers for {', '.join(known)}" if known else "no worker has served this store yet"
         )
         raise UserError(
-            f"no worker serves the model {model!r}: {there}; start one with `bydawn worker --model {model}`"
+            f"no worker serves the model {model!r}: {there}; start one with `bydawn worker --model {model}`; "
+            "if one is loading, try again when it says action=ready"
         )
     return served
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jobs.validation import own_words
 from producer.errors import UserError
 
 _OPTIONS = {"labels": "--labels or --labels-file"}  # the others are named as their field is
@@ -20,16 +21,12 @@ def as_user_error(error: ValidationError) -> UserError:
 
 def _sentence(error: Any) -> str:
     if not error["loc"]:  # of several options at once: the message names them
-        return _own_words(error)
+        return own_words(error)
     field = str(error["loc"][0])
     option = _OPTIONS.get(field, "--" + field.replace("_", "-"))
     if error["type"] == "value_error":
-        return f"{option}: {_own_words(error)}"
+        return f"{option}: {own_words(error)}"
     return f"{option} can't be {_shown(error['input'])}: {_allowed(error)}"
-
-
-def _own_words(error: Any) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _allowed(error: Any) -> str:

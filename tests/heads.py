@@ -37,6 +37,7 @@ def card_of(**more: Any) -> HeadCard:
     )
     given = {
         "model": Model(alias="tiny", fingerprint=FINGERPRINT),
+        "loaded_as": "tiny",
         "vectors": EmbedSpec(pool="mean", layer=1),
         "labels": labels,
         "num_features": 2,

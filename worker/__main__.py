@@ -4,9 +4,10 @@ import logging
 import multiprocessing
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
+from typing import Any
 
 import redis
 from celery.exceptions import SecurityWarning
@@ -16,6 +17,7 @@ from engine import ModelError
 from jobs.ledger import Ledger
 from jobs.queues import sender
 from jobs.stores import ObjectStore, StoreError, open_store
+from jobs.validation import own_words
 from worker import bootstrap, engine_child
 from worker.app import make_app, register, worker_arguments
 from worker.engine_process import EngineProcess
@@ -43,16 +45,28 @@ def _run(engine_main: Main) -> int:
             settings = WorkerSettings()
             _log_to_stderr(settings.log_level)
             store, ledger = _connect(settings)
+            logging.getLogger("worker").info("action=load model=%s", settings.model)
             start_engine = partial(bootstrap.start_engine, settings, engine_main)
             engine = stack.enter_context(closing(start_engine()))
             model = bootstrap.load_model(settings, engine)
             # A model may take minutes to load: the store may be away by now.
             bootstrap.publish_model(store, model, settings.model)
-        except (ModelError, StoreError, redis.RedisError, ValidationError) as error:
-            print(f"bydawn worker can't start: {error}", file=sys.stderr)
-            return 2
+        except ValidationError as error:
+            return _refuse("; ".join(map(_sentence, error.errors())))
+        except (ModelError, StoreError, redis.RedisError) as error:
+            return _refuse(str(error))
         _serve(settings, store, ledger, model, start_engine)
     return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"bydawn worker can't start: {reason}", file=sys.stderr)
+    return 2
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, error["loc"]))
+    return f"{where}: {own_words(error)}" if where else own_words(error)
 
 
 def _connect(settings: WorkerSettings) -> tuple[ObjectStore, Ledger]:

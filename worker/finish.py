@@ -35,11 +35,14 @@ class _Tally:
 
     counts: Counts = field(default_factory=Counts)
     failures: Counter[tuple[Code | None, str | None]] = field(default_factory=Counter)
+    low_quality: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         self.counts.add(outcome)
         if outcome.status is not Status.OK:
             self.failures[outcome.code, outcome.message] += 1
+        elif mark := (outcome.result or {}).get("low_quality"):
+            self.low_quality[str(mark)] += 1
 
     def examples(self) -> tuple[FailureExample, ...]:
         return tuple(
@@ -95,6 +98,7 @@ class Finisher:
             rows=counts.rows,
             counts=counts,
             failures=tally.examples(),
+            low_quality=dict(tally.low_quality.most_common()),
             stopped_because=cancel.reason if cancel is not None else None,
             results=results,
             errors=errors,

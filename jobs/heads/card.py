@@ -47,6 +47,8 @@ class HeadCard(_Paper):
     format: int = HEAD_FORMAT
     model: Model
     """Whose vectors it reads; it knows nothing of any other model's."""
+    loaded_as: str = Field(min_length=1, max_length=4096)
+    """The name, folder or file under which `--model` finds it."""
     vectors: EmbedSpec
     labels: tuple[str, ...] = Field(min_length=2, max_length=1000)
     num_features: int = Field(ge=1, le=1 << 16)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, deserialize
 
 from jobs.heads.card import HEAD_FORMAT, HeadCard
+from jobs.validation import own_words
 
 CARD_FILE = "head.json"
 WEIGHTS_FILE = "head.safetensors"
@@ -74,7 +75,7 @@ def _card(body: bytes) -> HeadCard:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "it"
-        raise HeadError(f"{CARD_FILE} is not a head's: {where}: {first['msg']}") from error
+        raise HeadError(f"{CARD_FILE} is not a head's: {where}: {own_words(first)}") from error
     except (ValueError, RecursionError) as error:
         raise HeadError(f"{CARD_FILE} is not JSON: {error}") from error
 

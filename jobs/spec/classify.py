@@ -86,6 +86,8 @@ class ClassifySpec(BaseSpec):
                 raise ValueError(f"the label {label.name!r} has no words in it, or in a level between its /")
             if label.words.casefold() in seen:
                 twin = seen[label.words.casefold()]
+                if twin == label.name:
+                    raise ValueError(f"the label {twin!r} is given twice; each must differ")
                 raise ValueError(f"the labels {twin!r} and {label.name!r} read alike; each must differ")
             seen[label.words.casefold()] = label.name
         return labels

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from producer import options, screen
+from producer import options
 from producer.connection import settings_from
 from producer.evaluation.extra import needs_extra
 
@@ -112,4 +112,4 @@ def evaluate(
     if as_json:
         typer.echo(outputs.as_json(whole.report))
     else:
-        outputs.show(whole.report, screen.output_console())
+        outputs.show(whole.report)

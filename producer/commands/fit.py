@@ -13,7 +13,7 @@ from jobs.settings import DEFAULT_MODEL, Settings
 from jobs.spec import EmbedSpec
 from producer import options, screen
 from producer.commands.to_its_end import to_its_end
-from producer.connection import connect, settings_from
+from producer.connection import Connection, connect, settings_from
 from producer.errors import UserError
 from producer.fitting.extra import check_installed
 from producer.fitting.history import History, check_labels, read_history
@@ -21,6 +21,8 @@ from producer.fitting.texts import Texts
 from producer.head_screen import show_head
 from producer.heads import save_head
 from producer.inputs import input_rows
+from producer.progress import doing
+from producer.served import served_model
 
 HEAD = "Head"
 
@@ -47,6 +49,16 @@ Layer = Annotated[
     ),
 ]
 Folds = Annotated[int, typer.Option(min=2, max=20, help="Of the cross-validation.", rich_help_panel=HEAD)]
+Queue = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        envvar="BYDAWN_BROKER_URL",
+        help="Let the workers of this queue read the texts, by BYDAWN_STORE; without it this machine does.",
+        show_envvar=True,
+        rich_help_panel=options.WHERE,
+    ),
+]
 Precision = Annotated[
     float | None,
     typer.Option(
@@ -73,7 +85,7 @@ def fit(
     precision: Precision = None,
     model: options.Model = DEFAULT_MODEL,
     store: options.Store = "",
-    broker: options.Broker = None,
+    broker: Queue = None,
     as_json: options.Json = False,
 ) -> None:
     """Learn labels from a labelled history, for `classify --head`; says how good it is on held-out rows."""
@@ -93,7 +105,7 @@ def fit(
     if as_json:
         typer.echo(head.card.model_dump_json(indent=2))
     else:
-        show_head(head.card, out)
+        show_head(head.card, out, text_field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +125,39 @@ def _learn(texts: Texts, history: History, out: Path, asked: _Asked) -> Head:
     if asked.queue is None:
         model, embedded = embed_here(texts, out, out / ".bydawn", console)
     else:
-        model, embedded = embed_by_workers(texts, connect(asked.queue), console)
+        model, embedded = embed_by_workers(texts, _with_workers(asked.queue, texts.model), console)
     history = history.less(embedded.failed)
     check_labels(texts.source, history, asked.folds)
     labels = [history.labels[row_id] for row_id in embedded.ids]
-    wanted = Wanted(model, texts.spec, asked.folds, asked.precision, dict(history.left_out))
-    with console.status(f"fitting {len(set(labels))} labels on {len(labels):,} texts"):
+    wanted = Wanted(
+        model,
+        _found_from_anywhere(texts.model),
+        texts.spec,
+        asked.folds,
+        asked.precision,
+        dict(history.left_out),
+    )
+    with doing(console, f"fitting {len(set(labels))} labels on {len(labels):,} texts"):
         return make_head(embedded.vectors, labels, wanted)
+
+
+def _with_workers(queue: Settings, model: str) -> Connection:
+    """Settings in the environment may be there for other commands: what they lack says how to do without."""
+    try:
+        connection = connect(queue)
+        served_model(connection.store, model)
+    except UserError as error:
+        raise UserError(
+            f"{error}; or unset BYDAWN_BROKER_URL (or leave --broker out) to fit on this machine"
+        ) from error
+    return connection
+
+
+def _found_from_anywhere(model: str) -> str:
+    """A path in full; a bare name may be one that a package has, whatever folder is called so, too."""
+    path = Path(model).expanduser()
+    is_path = ("/" in model or path.suffix == ".gguf") and path.exists()
+    return str(path.absolute()) if is_path else model
 
 
 def _spec(pool: str, layer: int | None, model: str) -> EmbedSpec:

@@ -47,7 +47,7 @@ def status(
     if as_json:
         typer.echo(overview.model_dump_json(indent=2))
     elif report is None:
-        screen.show_jobs([overview])
+        screen.show_open_job(overview)
     else:
         screen.show_report(report, f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}")
     if report is not None and not report.succeeded:

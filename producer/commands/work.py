@@ -44,10 +44,11 @@ def run(
     result_format: options.Format = ResultFormat.JSONL,
     max_failed_share: options.MaxFailedShare = 0.0,
     shard_rows: options.ShardRows = None,
-    model: options.Model = DEFAULT_MODEL,
+    model: options.JobModel = None,
     as_json: options.Json = False,
     with_head: Head | None = None,
 ) -> None:
+    model = _model(model, with_head)
     taken = (text_field, id_field, limit, sample, sample_seed)
     kept = [result_format, max_failed_share, shard_rows, model]
     key = _key(spec, identity(source), *taken, *kept)
@@ -94,7 +95,7 @@ def submit(
     priority: options.PriorityOption = Priority.STANDARD,
     deadline: options.Deadline = None,
     idempotency_key: options.IdempotencyKey = None,
-    model: options.Model = DEFAULT_MODEL,
+    model: options.JobModel = None,
     store: options.Store = "",
     broker: options.Broker = None,
     as_json: options.Json = False,
@@ -105,7 +106,7 @@ def submit(
     rows = input_rows(source, *taken, settings.s3)
     ends_at = parse_deadline(deadline, datetime.now().astimezone())
     connection = connect(settings)
-    served = served_model(connection.store, model)
+    served = served_model(connection.store, _model(model, with_head))
     order = Order(
         spec=suited_spec(spec, served),
         source=source,
@@ -122,6 +123,11 @@ def submit(
     job_id = submit_order(connection, order, rows)
     screen.warn_if_nobody_works(connection.ledger, order.model.alias)
     typer.echo(json.dumps({"job_id": job_id}) if as_json else job_id)
+
+
+def _model(given: str | None, head: Head | None) -> str:
+    """A head knows the only model that it can be used with."""
+    return given or (DEFAULT_MODEL if head is None else head.card.loaded_as)
 
 
 def _key(spec: Spec, *parts: object) -> str:

@@ -12,7 +12,7 @@ from jobs.readers import InputError, Table
 
 _PREFIX = "bydawn_"
 _END_FIELDS = {"status", "error"}
-_OTHER_KINDS = {"text": "generate", "embedding": "embed"}
+_OTHER_KINDS = {"text": "a generate job", "embedding": "an embed job"}
 
 
 class AnswerKind(StrEnum):
@@ -21,6 +21,18 @@ class AnswerKind(StrEnum):
     LABEL = "label"
     LABELS = "labels"
     SUMMARY = "summary"
+
+    @property
+    def words(self) -> str:
+        """What such results hold, in a sentence."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    AnswerKind.LABEL: "one label a row",
+    AnswerKind.LABELS: "several labels a row",
+    AnswerKind.SUMMARY: "summaries",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +99,8 @@ def _bare(name: str) -> str:
 def _not_evaluated(names: Sequence[str], other: str | None) -> str:
     if other is not None:
         job = _OTHER_KINDS[other]
-        return f"the column {other!r} is of a {job} job; evaluated are those of classify and summarize"
-    wanted = ", ".join(map(repr, AnswerKind))
+        return f"the column {other!r} is of {job}; evaluated are those of classify and summarize"
+    wanted = ", ".join(repr(kind.value) for kind in AnswerKind)
     return f"no column holds answers ({wanted}); columns are: {', '.join(map(repr, names))}"
 
 

@@ -52,6 +52,13 @@ def num_abstained(evaluation: Evaluation) -> int:
     return 0 if isinstance(evaluation, SummaryEvaluation) else evaluation.abstained
 
 
+def mistakes_lack_texts(evaluation: Evaluation) -> bool:
+    """Whether wrong labels are shown, and of none of them the text that got it."""
+    if isinstance(evaluation, SummaryEvaluation):
+        return False
+    return bool(evaluation.worst) and not any(each.text for each in evaluation.worst)
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """The report, and the rows that a page for reading shows: ours and, where compared, the others'."""
@@ -70,7 +77,7 @@ def evaluate(asked: Asked, settings: Settings, tell: Tell = iter) -> Whole:
         theirs = _read(find_results(asked.versus, settings), asked, settings)
         if theirs.kind is not ours.kind:
             raise UserError(
-                f"{asked.results} holds {ours.kind!r} and {asked.versus} holds {theirs.kind!r}: "
+                f"{asked.results} holds {ours.kind.words} and {asked.versus} {theirs.kind.words}: "
                 "only results of the same kind compare"
             )
     match ours.kind:
@@ -124,7 +131,9 @@ def _truth_fields(asked: Asked, kind: AnswerKind) -> TruthFields:
     given = {"--label-field": asked.label_field, "--summary-field": asked.summary_field}
     option, other = list(given) if kind is not AnswerKind.SUMMARY else reversed(given)
     if given[other] is not None:
-        raise UserError(f"{other} {given[other]} does not fit: {asked.results} holds {kind!r}; give {option}")
+        raise UserError(
+            f"{other} {given[other]} does not fit: {asked.results} holds {kind.words}; give {option}"
+        )
     return TruthFields(given[option] or _DEFAULT_FIELDS[kind], option, asked.id_field, asked.text_field)
 
 

@@ -14,6 +14,7 @@ from producer.evaluation.calibration import (
 )
 from producer.evaluation.classification import Classification, Confusion, classification
 from producer.evaluation.joining import Pair, RowCounts
+from producer.evaluation.unknown_labels import UnknownLabel, unknown_labels
 
 NUM_WORST = 20
 NUM_CONFUSED = 10
@@ -53,7 +54,7 @@ class LabelEvaluation:
     coverage: tuple[Coverage, ...]
     most_confused: tuple[ConfusedPair, ...]
     worst: tuple[Mistake, ...]
-    never_offered: tuple[str, ...]
+    never_offered: tuple[UnknownLabel, ...]
     kind: Literal["label"] = "label"
 
 
@@ -72,7 +73,7 @@ def evaluate_labels(pairs: Sequence[Pair[str]], rows: RowCounts, offered: frozen
         ),
         most_confused=tuple(_most_confused(figures.confusion)),
         worst=tuple(_worst(pairs)),
-        never_offered=tuple(sorted({pair.truth for pair in pairs} - offered)) if offered else (),
+        never_offered=unknown_labels({pair.truth for pair in pairs}, offered),
     )
 
 

@@ -8,6 +8,7 @@ from producer.evaluation.answers import ManyLabels
 from producer.evaluation.joining import Pair, RowCounts
 from producer.evaluation.label_evaluation import NUM_WORST
 from producer.evaluation.multi_label import MultiLabel, multi_label
+from producer.evaluation.unknown_labels import UnknownLabel, unknown_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class LabelSetEvaluation:
     abstained: int
     figures: MultiLabel
     worst: tuple[SetMistake, ...]
-    never_offered: tuple[str, ...]
+    never_offered: tuple[UnknownLabel, ...]
     kind: Literal["labels"] = "labels"
 
 
@@ -47,7 +48,7 @@ def evaluate_label_sets(
         abstained=rows.answered - figures.answered,
         figures=figures,
         worst=tuple(_worst(pairs)),
-        never_offered=tuple(sorted(right - offered)) if offered else (),
+        never_offered=unknown_labels(right, offered),
     )
 
 

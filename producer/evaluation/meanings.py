@@ -1,5 +1,11 @@
 """What each figure is called and what it means, for the terminal and the page alike."""
 
+import math
+
+CHOSEN_HERE = (
+    "The thresholds are chosen on these very rows, so that others will do a little worse: the fewer rows, "
+    "the more."
+)
 TITLES = {
     "accuracy": "accuracy",
     "accuracy_answered": "of the answered",
@@ -42,6 +48,11 @@ MEANINGS = {
 
 def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def threshold(confidence: float) -> str:
+    """With 3 digits, rounded down: rounded up, it would leave out the row that it is the confidence of."""
+    return f"{math.floor(confidence * 1000 + 1e-9) / 1000:.3f}"
 
 
 def percent(share: float) -> str:

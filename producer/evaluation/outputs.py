@@ -9,16 +9,21 @@ from rich.progress import track
 
 from producer import screen
 from producer.errors import UserError
-from producer.evaluation.evaluation import Report, Whole
+from producer.evaluation.answers import AnswerKind
+from producer.evaluation.evaluation import Report, Whole, mistakes_lack_texts
 from producer.evaluation.joining import Pair
 from producer.evaluation.label_evaluation import LabelEvaluation
-from producer.evaluation.terminal import show
-
-__all__ = ["as_json", "check_targets", "show", "tell_progress", "write"]
+from producer.evaluation.terminal import show as show_on_terminal
 
 
 def as_json(report: Report) -> str:
     return TypeAdapter(Report).dump_json(report, indent=2).decode()
+
+
+def show(report: Report) -> None:
+    show_on_terminal(report, screen.output_console())
+    if mistakes_lack_texts(report.evaluation):
+        screen.say("name the text's column with --text-field to see the texts of the mistakes")
 
 
 def tell_progress(pairs: Iterable[Pair[str]]) -> Iterable[Pair[str]]:
@@ -47,7 +52,7 @@ def write(whole: Whole, html: Path | None, picture: Path | None) -> None:
         if not isinstance(evaluation, LabelEvaluation):
             raise UserError(
                 f"--picture {picture}: only results of one label a row have a confusion matrix, "
-                f"and {whole.report.results} holds {evaluation.kind!r}"
+                f"and {whole.report.results} holds {AnswerKind(evaluation.kind).words}"
             )
         _replace(picture, confusion_picture(evaluation.figures.confusion, LIGHT, is_opaque=True))
     if html is not None:

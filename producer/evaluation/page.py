@@ -12,7 +12,7 @@ from markupsafe import Markup
 from jobs.numbers import numbers
 from producer.evaluation.evaluation import Whole
 from producer.evaluation.label_evaluation import LabelEvaluation
-from producer.evaluation.meanings import MEANINGS, TITLES, number, percent
+from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, percent, threshold
 from producer.evaluation.picture import DARK, LIGHT, MAX_LABELS, Theme, calibration_picture, confusion_picture
 from producer.evaluation.row_lines import row_lines
 from producer.evaluation.summary_evaluation import FIGURES, Read
@@ -82,6 +82,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(number=number, percent=percent, titles=TITLES, meanings=MEANINGS)
+    environment.globals.update(threshold=threshold, chosen_here=CHOSEN_HERE)
     return environment
 
 

@@ -11,9 +11,10 @@ from producer.evaluation.difference import Difference
 from producer.evaluation.evaluation import Evaluation, Report
 from producer.evaluation.label_evaluation import LabelEvaluation
 from producer.evaluation.label_set_evaluation import LabelSetEvaluation
-from producer.evaluation.meanings import MEANINGS, TITLES, number, percent
+from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, percent, threshold
 from producer.evaluation.row_lines import num_rows, row_lines
 from producer.evaluation.summary_evaluation import SummaryEvaluation
+from producer.evaluation.unknown_labels import UnknownLabel
 from producer.evaluation.versus import Versus
 from producer.plain import plain
 
@@ -58,6 +59,7 @@ def _figures(*rows: tuple[str, str]) -> Table:
 
 
 def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
+    yield from _never_offered(evaluation.never_offered)
     figures = evaluation.figures
     rows = [("accuracy", number(figures.accuracy)), ("macro_f1", number(figures.macro_f1))]
     if figures.accuracy_answered is not None and figures.answered < figures.rows:
@@ -71,7 +73,6 @@ def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
         )
     else:
         yield _coverage(evaluation)
-    yield from _never_offered(evaluation.never_offered)
     yield _labels(figures.labels)
     if evaluation.most_confused:
         yield _confused(evaluation)
@@ -79,7 +80,7 @@ def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
         yield _worst_labels(evaluation)
 
 
-def _coverage(evaluation: LabelEvaluation) -> Table:
+def _coverage(evaluation: LabelEvaluation) -> RenderableType:
     table = _table("what can be answered without a person")
     for name in ("if right at least", "rows answered", "share", "right", "confidence from"):
         table.add_column(name, justify="right")
@@ -87,17 +88,16 @@ def _coverage(evaluation: LabelEvaluation) -> Table:
         if each.threshold is None or each.reached is None:
             table.add_row(percent(each.precision), "0", "0 %", "-", "never that right")
             continue
-        # Rounded up at its end, it would leave out the row that it is the confidence of.
-        threshold = f"{each.threshold:.6g}"
         share, reached = percent(each.share), percent(each.reached)
-        table.add_row(percent(each.precision), f"{each.answers:,}", share, reached, threshold)
-    return table
+        table.add_row(percent(each.precision), f"{each.answers:,}", share, reached, threshold(each.threshold))
+    return Group(table, Text(CHOSEN_HERE, "dim"))
 
 
-def _never_offered(labels: Sequence[str]) -> Iterable[Text]:
+def _never_offered(labels: Sequence[UnknownLabel]) -> Iterable[Text]:
     if labels:
-        named = ", ".join(map(repr, labels[:5])) + (" and more" if len(labels) > 5 else "")
-        line = f"right labels that the job did not know, so that it could not give them: {named}"
+        named = ", ".join(map(str, labels[:_SHOWN_LABELS]))
+        more = " and more" if len(labels) > _SHOWN_LABELS else ""
+        line = f"right labels that the job did not know, so that it could not give them: {named}{more}"
         yield Text(plain(line), "yellow")
 
 
@@ -134,10 +134,11 @@ def _worst_labels(evaluation: LabelEvaluation) -> Table:
     table.add_column("given", overflow="fold", max_width=18)
     if evaluation.calibration:
         table.add_column("conf.", justify="right", no_wrap=True)
-    has_text = any(each.text for each in evaluation.worst)
+    shown = evaluation.worst[:_SHOWN_WORST]
+    has_text = any(each.text for each in shown)
     if has_text:
         table.add_column("text", ratio=1)
-    for each in evaluation.worst[:_SHOWN_WORST]:
+    for each in shown:
         cells = [Text(plain(each.id)), Text(plain(each.truth)), Text(plain(each.given), "red")]
         if evaluation.calibration:
             cells.append(Text(number(each.confidence, digits=2)))
@@ -146,13 +147,13 @@ def _worst_labels(evaluation: LabelEvaluation) -> Table:
 
 
 def _label_set_parts(evaluation: LabelSetEvaluation) -> Iterable[RenderableType]:
+    yield from _never_offered(evaluation.never_offered)
     figures = evaluation.figures
     yield _figures(
         ("subset_accuracy", number(figures.subset_accuracy)),
         ("micro_f1", number(figures.micro_f1)),
         ("macro_f1", number(figures.macro_f1)),
     )
-    yield from _never_offered(evaluation.never_offered)
     yield _labels(figures.labels)
     if evaluation.worst:
         yield _worst_sets(evaluation)
@@ -163,9 +164,13 @@ def _worst_sets(evaluation: LabelSetEvaluation) -> Table:
     table.add_column("id", overflow="fold", max_width=20)
     table.add_column("missing", overflow="fold")
     table.add_column("needless", overflow="fold", style="red")
-    for each in evaluation.worst[:_SHOWN_WORST]:
-        missing, needless = ", ".join(each.missing), ", ".join(each.needless)
-        table.add_row(*(Text(plain(cell)) for cell in (each.id, missing, needless)))
+    shown = evaluation.worst[:_SHOWN_WORST]
+    has_text = any(each.text for each in shown)
+    if has_text:
+        table.add_column("text", ratio=1)
+    for each in shown:
+        cells = [Text(plain(cell)) for cell in (each.id, ", ".join(each.missing), ", ".join(each.needless))]
+        table.add_row(*cells, *([_excerpt(each.text or "")] if has_text else []))
     return table
 
 

@@ -8,12 +8,16 @@ from pydantic import ValidationError
 
 from jobs.readers import InputError, InputRow
 from jobs.spec import ClassifySpec, Label
+from jobs.validation import own_words
 from producer.errors import UserError
 
 _UNLABELLED = "without a label"
 _TWICE = "text given before"
 _CONTRADICTED = "text given with several labels"
 _SHOWN = 8
+_FEW = 10
+_MOST_DISTINCT = 0.8
+"""Where more of a column's values are different, it hardly holds labels."""
 
 
 @dataclass(slots=True)
@@ -63,11 +67,15 @@ def check_labels(source: str, history: History, folds: int) -> None:
     if len(counts) < 2:
         told = f"only the label {next(iter(counts))!r}" if counts else "no row with a text and a label"
         raise UserError(f"{source} has {told}{_why(history)}; a head needs at least 2 labels")
+    if len(counts) > max(_FEW, _MOST_DISTINCT * len(history.labels)):
+        raise UserError(
+            f"{source} has {len(counts):,} different labels in {len(history.labels):,} rows{_why(history)}: "
+            "name the column that holds the labels with --label-field, or label more rows of each"
+        )
     try:
         ClassifySpec(labels=tuple(Label(name=name) for name in counts))
     except ValidationError as error:
-        message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise UserError(f"{source}: {message}; mend them in the history") from error
+        raise UserError(f"{source}: {own_words(error.errors()[0])}; mend them in the history") from error
     if rare := {label: rows for label, rows in counts.items() if rows < folds}:
         raise UserError(
             f"{source}: {_named(rare)}{_why(history)}; {folds} folds need {folds} different texts of each "

@@ -23,6 +23,7 @@ class Wanted:
     """What is asked of a head."""
 
     model: Model
+    loaded_as: str
     vectors: EmbedSpec
     folds: int
     precision: float | None
@@ -38,6 +39,7 @@ def make_head(vectors: Vectors, labels: Sequence[str], wanted: Wanted) -> Head:
     held_out = score(names, fitted.held_out, targets)
     card = HeadCard(
         model=wanted.model,
+        loaded_as=wanted.loaded_as,
         vectors=wanted.vectors,
         labels=names,
         num_features=vectors.shape[1],

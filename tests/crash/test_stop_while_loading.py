@@ -22,7 +22,7 @@ def test_a_worker_ends_with_code_0_and_no_child_while_its_model_loads(
     with log.open("wb") as output:
         worker = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.slow_loader", str(loading)],
-            env=environment(crash_bench.env),
+            env=environment({**crash_bench.env, "BYDAWN_LOG_LEVEL": "INFO"}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -38,5 +38,6 @@ def test_a_worker_ends_with_code_0_and_no_child_while_its_model_loads(
         worker.kill()
         worker.wait()
     assert "Traceback" not in log.read_text()
+    assert "action=load model=" in log.read_text(), "minutes may pass until it says that it is ready"
     with crash_bench.client as client:
         assert not list(Ledger(client).workers())

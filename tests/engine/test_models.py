@@ -1,7 +1,10 @@
 """A model is found, identified and refused for the right reason."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +175,16 @@ def test_a_gguf_model_is_identified_by_its_file(tmp_path: Path) -> None:
     here, there = (ResolvedModel("a", tmp_path / name, gguf_sha256="5e") for name in ("x", "y"))
     assert fingerprint(here, "float32") == fingerprint(there, "float32")
     assert fingerprint(ResolvedModel("a", tmp_path, "6f"), "float32") != fingerprint(here, "float32")
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_few_words() -> None:
+    program = "from engine.models import resolve; resolve('no-such-org/no-such-model')"
+    refused = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last_line = refused.stderr.splitlines()[-1]
+    assert last_line.endswith("or a hub name such as org/name; and the hub can't be reached")

@@ -58,8 +58,9 @@ def test_a_head_fitted_on_a_history_labels_new_rows_as_well_as_it_says(
     truth = {f"{label} {n}": (label, text) for label in WORDS for n, text in enumerate(tickets(label, 40, 2))}
     rows = [{"id": row_id, "text": text} for row_id, (_, text) in truth.items()]
     source = write_jsonl(tmp_path / "rows.jsonl", rows)
-    done = bydawn("run", "classify", source, "--head", head, "--model", model, "--out", out)
+    done = bydawn("run", "classify", source, "--head", head, "--out", out)  # whose model it is, the head says
     assert done.returncode == 0, done.stderr
+    assert f"loading {model}\n" in done.stderr
     results = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert [line["id"] for line in results] == list(truth)
     right = sum(line["label"] == truth[line["id"]][0] for line in results)

@@ -19,7 +19,7 @@ def test_one_label_is_no_choice() -> None:
         ClassifySpec(labels=labels("only"))
 
 
-@pytest.mark.parametrize("twin", ["card_lost", "card lost", "Card_Lost", " card  lost "])
+@pytest.mark.parametrize("twin", ["card lost", "Card_Lost", " card  lost "])
 def test_labels_that_read_alike_are_refused_by_name(twin: str) -> None:
     with pytest.raises(ValidationError, match=f"'card_lost' and '{twin}' read alike"):
         ClassifySpec(labels=labels("card_lost", "other", twin))

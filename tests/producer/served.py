@@ -2,13 +2,19 @@
 
 from jobs import layout
 from jobs.manifest import ServedModel
+from jobs.spec import Kind
 from jobs.stores import ObjectStore
 from tests.worker.fakes import FINGERPRINT
 
 
-def serve(store: ObjectStore, alias: str = "tiny", fingerprint: str = FINGERPRINT) -> None:
+def serve(
+    store: ObjectStore,
+    alias: str = "tiny",
+    fingerprint: str = FINGERPRINT,
+    kinds: tuple[Kind, ...] = ("classify",),
+) -> None:
     """Say that workers serve it."""
     served = ServedModel(
-        alias=alias, fingerprint=fingerprint, name=alias, max_model_len_tokens=100, kinds=("classify",)
+        alias=alias, fingerprint=fingerprint, name=alias, max_model_len_tokens=100, kinds=kinds
     )
     store.put(layout.model(alias), served.model_dump_json().encode())

@@ -63,11 +63,16 @@ CASES: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], list[str]]] = {
     "broken CSV line": (_write("t.csv", "id,text\n1,a\n2,b,c,d\n"), CLASSIFY, ["t.csv:3"]),
     "one label": (_write("t.csv", "id,text\n1,a\n"), ("--labels", "billing"), ["labels", "2"]),
     "twin labels": (_write("t.csv", "id,text\n1,a\n"), ("--labels", "bug,Bug"), ["bug", "Bug"]),
+    "a label given twice": (
+        _write("t.csv", "id,text\n1,a\n"),
+        ("--labels", "billing,billing"),
+        ["--labels", "'billing' is given twice"],
+    ),
     "no labels": (_write("t.csv", "id,text\n1,a\n"), (), ["--labels"]),
     "unknown model": (
         _write("t.csv", "id,text\n1,a\n"),
         (*CLASSIFY, "--model", "gpt-9"),
-        ["gpt-9", "smollm2"],
+        ["gpt-9", "smollm2", "bydawn worker --model gpt-9", "if one is loading, try again", "action=ready"],
     ),
     "unsupported kind of file": (_write("t.xlsx", b"PK"), CLASSIFY, ["t.xlsx", ".csv"]),
 }

@@ -15,10 +15,14 @@ from jobs import layout, queues
 from jobs.broker import parse_broker
 from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Priority, ServedModel
-from jobs.papers import read_report
+from jobs.outcome import Counts
+from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore, open_store
 from producer.cli import app, main
+from producer.heads import save_head
+from tests.heads import head_of
 from tests.integration.commands import started, wait_until
+from tests.producer.served import serve
 from tests.worker.fakes import FINGERPRINT, completion, make_job, rows
 from tests.worker.hand_worker import HandWorker
 from worker.engine_messages import Result
@@ -93,6 +97,8 @@ def test_a_job_is_paused_told_so_and_resumed(run: Run, worker: HandWorker, job: 
     assert worker.engine.prompts == []
     code, told = run("resume", JOB)
     assert (code, f"{JOB} goes on" in told) == (0, True)
+    assert "waiting" in run("status", JOB)[1], "nobody has begun"
+    worker.run_next()
     assert "running" in run("status", JOB)[1]
     worker.run_all()
     assert len(worker.engine.prompts) == 3
@@ -106,13 +112,45 @@ def test_priority_and_deadline_of_a_running_job_are_changed_and_told(
         0,
         f"{JOB} expires at 2099-01-31T06:00+01:00\n",
     )
+    assert "priority urgent · deadline 2099-01-31T06:00+01:00 · model tiny\n" in run("status", JOB)[1]
     told = json.loads(run("status", JOB, "--json")[1])
     assert (told["priority"], told["deadline"]) == ("urgent", "2099-01-31T06:00:00+01:00")
     assert worker.waiting == {"urgent": [f"{JOB}/{n}" for n in range(3)], "standard": [], "bulk": []}
     assert run("deadline", JOB, "none") == (0, f"{JOB} has no deadline\n")
     assert json.loads(run("status", JOB, "--json")[1])["deadline"] is None
+    assert "priority urgent · no deadline" in run("status", JOB)[1]
     assert run("deadline", JOB, "soon")[0] == 2
     assert run("deadline", JOB, "2001-01-01")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown", "left_out"),
+    [(80, (), ("priority", "model")), (100, ("priority",), ("model",)), (130, ("priority", "model"), ())],
+)
+def test_jobs_are_listed_with_as_much_as_the_terminal_has_room_for(
+    run: Run,
+    job: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    shown: tuple[str, ...],
+    left_out: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names, row = run("jobs")[1].splitlines()
+    assert max(len(names), len(row)) <= columns
+    assert (JOB in row, "waiting" in row, "mem" in row) == (True, True, True)
+    assert all(name in names for name in shown)
+    assert not any(name in names for name in left_out)
+    assert ("bulk" in row, "tiny" in row) == ("priority" in shown, "model" in shown)
+
+
+def test_a_job_in_work_is_running_before_its_first_row_is_done(
+    run: Run, ledger: Ledger, job: Manifest
+) -> None:
+    ledger.report_progress(JOB, 0, Counts())
+    assert "running" in run("status", JOB)[1]
+    ledger.client.flushdb()
+    assert "running" in run("jobs")[1], "what isn't known is not taken for waiting"
 
 
 def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
@@ -127,6 +165,8 @@ def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
     assert report is not None
     assert (report.counts.ok, report.counts.cancelled) == (1, 2)
     assert store.exists(f"jobs/{JOB}/_PARTIAL")
+    assert " cancelled " in run("jobs")[1]
+    assert json.loads(run("status", JOB, "--json")[1])["state"] == "partial"
 
 
 def test_an_ended_job_refuses_what_is_for_running_ones_in_one_line(
@@ -242,3 +282,20 @@ def test_results_that_are_empty_say_why_and_put_nothing_into_a_file(
     printed, told = results(none_ok)
     assert printed == ""
     assert f"bydawn results {none_ok} --errors" in told
+
+
+def test_a_heads_own_model_is_taken_unless_another_one_is_named(
+    run: Run, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BYDAWN_MODEL", raising=False)
+    serve(store, kinds=("embed",))
+    save_head(head_of(loaded_as="/models/tiny"), tmp_path / "head")
+    (tmp_path / "t.csv").write_text("id,text\n1,a\n")
+    command = ("submit", "classify", str(tmp_path / "t.csv"), "--head", str(tmp_path / "head"))
+    code, told = run(*command)
+    assert code == 0, told
+    (job_id,) = store.folders(layout.JOBS_PREFIX)
+    assert read_manifest(store, job_id).model.alias == "tiny"
+    monkeypatch.setenv("BYDAWN_MODEL", "big")
+    code, told = run(*command)
+    assert (code, "no worker serves the model 'big'" in told) == (2, True)

@@ -1,5 +1,6 @@
 """`bydawn fit` refuses what no head can be made of before anything is started or written."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,29 @@ def test_a_folder_of_documents_is_no_history(tmp_path: Path, capsys: pytest.Capt
         main(["fit", str(tmp_path / "docs"), "--out", str(tmp_path / "head")])
     assert "documents have no labels" in capsys.readouterr().err
     assert not (tmp_path / "head").exists()
+
+
+@pytest.mark.integration
+def test_a_queue_that_cannot_be_used_is_told_with_the_way_to_do_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    (tmp_path / "h.csv").write_text("text,label\na,x\nb,x\nc,y\nd,y\n")
+    monkeypatch.setenv("BYDAWN_STORE", str(tmp_path / "store"))
+    for url, told in (
+        (valkey_url, "no worker serves the model"),
+        ("redis://127.0.0.1:1/0", "no Redis answers"),
+    ):
+        monkeypatch.setenv("BYDAWN_BROKER_URL", url)
+        with pytest.raises(SystemExit) as ended:
+            main(["fit", str(tmp_path / "h.csv"), "--folds", "2", "--out", str(tmp_path / "head")])
+        complaint = capsys.readouterr().err
+        assert (ended.value.code, told in complaint) == (2, True)
+        assert "or unset BYDAWN_BROKER_URL (or leave --broker out) to fit on this machine" in complaint
+        assert not (tmp_path / "head").exists()
+
+
+def test_the_help_says_when_a_queue_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    words = " ".join(re.sub(r"[^\w\s.:/=_-]", " ", capsys.readouterr().out).split())
+    assert "without it this machine does" in words

@@ -152,9 +152,20 @@ def test_a_job_has_a_copy_of_its_head_in_its_own_folder(connection: Connection) 
 
 
 def test_a_head_of_another_model_is_refused_by_name_and_no_job_is_made(connection: Connection) -> None:
-    with pytest.raises(UserError, match=f"fitted on tiny \\({FINGERPRINT}\\).*serve big as eeee.*bydawn fit"):
+    with pytest.raises(UserError) as refused:
         submitted(connection, order(model=Model(alias="big", fingerprint="eeee")))
+    assert str(refused.value) == (
+        "the head was fitted on the model tiny, and big was named: give --model tiny, or fit a head on big "
+        "with `bydawn fit HISTORY --model big --out HEAD`"
+    )
     assert list(connection.store.list("jobs/")) == []
+
+
+def test_a_head_of_other_weights_by_the_same_name_is_refused_with_both(connection: Connection) -> None:
+    with pytest.raises(
+        UserError, match=f"other weights of tiny \\({FINGERPRINT}\\).*\\(eeee\\): put those back"
+    ):
+        submitted(connection, order(model=Model(alias="tiny", fingerprint="eeee")))
 
 
 def test_one_key_and_another_head_are_another_job(connection: Connection) -> None:

@@ -74,6 +74,36 @@ def test_examples_without_a_column_of_labels_name_the_option(tmp_path: Path) -> 
     assert parse_examples(file, None, "topic", LABELS) == (Example(text="fine", label="bug"),)
 
 
+@pytest.mark.parametrize(
+    ("column", "asked"),
+    [("body", "body"), ("text", "body"), ("text", None), ("prompt", "body"), ("words", None)],
+)
+def test_the_texts_of_examples_need_not_be_called_as_the_inputs(
+    tmp_path: Path, column: str, asked: str | None
+) -> None:
+    file = _file(tmp_path, "e.csv", f"id,{column},label\n1,fine,bug\n")
+    assert parse_examples(file, asked, "label", LABELS) == (Example(text="fine", label="bug"),)
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked", "told"),
+    [
+        (
+            "words,label",
+            "body",
+            r"call the one that does 'body' \(--text-field\) or 'text'; columns are: 'words'",
+        ),
+        ("words,more,label", None, "call the one that does 'text'; columns are: 'words', 'more', 'label'"),
+    ],
+)
+def test_examples_without_a_column_of_texts_name_the_remedy(
+    tmp_path: Path, columns: str, asked: str | None, told: str
+) -> None:
+    file = _file(tmp_path, "e.csv", f"{columns}\n{','.join('x' for _ in columns.split(','))}\n")
+    with pytest.raises(InputError, match=rf"e\.csv: no column holds the examples' texts; {told}"):
+        parse_examples(file, asked, "label", LABELS)
+
+
 def test_of_many_examples_as_many_of_each_label_are_drawn_and_always_the_same() -> None:
     many = [Example(text=f"t{n}", label="bug" if n % 3 else "billing") for n in range(90)]
     some = drawn(many, LABELS, 4)

@@ -82,6 +82,20 @@ def test_results_and_errors_hold_every_row_once_in_input_order() -> None:
     assert [json.loads(line)["id"] for line in errors] == ["r1", "r4"]
 
 
+def test_the_report_counts_marks_of_low_quality_of_ok_rows_alone() -> None:
+    bench = Bench()
+    manifest = make_job(bench.store, [rows("t", "t", "t", "t", "t")])
+    marks = (None, "cut_off", "repetitive", "repetitive")
+    results = [{"summary": "s", **({"low_quality": mark} if mark else {})} for mark in marks]
+    outcomes = [Outcome.ok(f"r{n}", result, Usage()) for n, result in enumerate(results)]
+    outcomes.append(Outcome.failed("r4", Code.EMPTY_TEXT, "empty"))
+    bench.store.create(layout.part(manifest.job_id, 0), encode_part(manifest.job_id, 0, outcomes))
+    _finish(bench, manifest)
+    report = read_report(bench.store, manifest.job_id)
+    assert report is not None
+    assert list(report.low_quality.items()) == [("repetitive", 2), ("cut_off", 1)]
+
+
 def test_a_finish_keeps_its_lease_by_every_part_that_it_reads() -> None:
     bench = Bench()
     told: list[tuple[str, str]] = []

@@ -105,3 +105,9 @@ def test_a_card_has_finite_numbers(number: str) -> None:
     assert card != head.card_bytes
     with pytest.raises(HeadError, match=r"head\.json"):
         decode_head(card, head.weights_bytes)
+
+
+def test_what_a_card_must_not_be_is_told_in_our_words() -> None:
+    card = card_of().model_dump_json().replace('"labels":["billing","bug"]', '"labels":["bug","bug"]')
+    with pytest.raises(HeadError, match=r"labels: the label 'bug' is given 2 times"):
+        decode_head(card.encode(), b"")

@@ -1,6 +1,7 @@
 """`bydawn evaluate` on files, as a user gives it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -100,6 +101,24 @@ def test_on_a_terminal_all_of_it_fits_80_columns(run: Run, labelled: Path) -> No
         assert said in out
 
 
+@pytest.mark.parametrize("label", ["label", "labels"])
+def test_mistakes_whose_texts_are_not_known_have_no_empty_column_and_the_remedy_is_told(
+    run: Run, tmp_path: Path, label: str
+) -> None:
+    given = {"label": "a", "labels": ["a"]}[label]
+    _write(tmp_path / "r.jsonl", {"id": "1", label: given})
+    _write(tmp_path / "t.jsonl", {"id": "1", label: "b", "body": "the text"})
+    arguments = ("r.jsonl", "--truth", "t.jsonl", "--html", "page.html")
+    code, out, err = run(*arguments)
+    assert (code, "text" in out) == (0, False)
+    assert err == "name the text's column with --text-field to see the texts of the mistakes\n"
+    assert '<th class="text">text</th>' not in (tmp_path / "page.html").read_text()
+    _, out, err = run(*arguments, "--text-field", "body")
+    assert ("the text" in out, err) == (True, "")
+    page = (tmp_path / "page.html").read_text()
+    assert ('<th class="text">text</th>' in page, "the text" in page) == (True, True)
+
+
 def test_the_surest_mistakes_come_first(run: Run, tmp_path: Path) -> None:
     _write(tmp_path / "r.jsonl", *(_label(str(n), "a", n / 10) for n in range(9)))
     _write(tmp_path / "t.jsonl", *({"id": str(n), "label": "b"} for n in range(9)))
@@ -115,6 +134,21 @@ def test_failed_rows_of_a_job_are_not_those_of_another_file_beside_it(run: Run, 
     assert (rows["compared"], rows["failed"]) == (7, {"too_long": 1})
 
 
+def test_thresholds_have_3_digits_keep_their_row_and_are_said_to_be_chosen_here(
+    run: Run, tmp_path: Path
+) -> None:
+    _write(tmp_path / "r.jsonl", _label("1", "a", 0.98765), _label("2", "b", 0.5))
+    (tmp_path / "t.csv").write_text("id,label\n1,a\n2,a\n")
+    code, out, _ = run("r.jsonl", "--truth", "t.csv", "--html", "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert code == 0
+    for shown in (out, page):
+        assert ("0.987" in shown, "0.9876" in shown, "0.988" in shown) == (True, False, False)
+        assert "chosen on these very rows" in " ".join(shown.split())
+    found = _json(run, "r.jsonl", "--truth", "t.csv")["evaluation"]["coverage"]
+    assert found[0]["threshold"] == 0.98765
+
+
 def test_labels_without_confidences_have_no_calibration_and_it_is_said(run: Run, tmp_path: Path) -> None:
     _write(tmp_path / "r.jsonl", {"id": "1", "label": "a"}, {"id": "2", "label": "b"})
     (tmp_path / "t.csv").write_text("id,label\n1,a\n2,a\n")
@@ -126,10 +160,20 @@ def test_labels_without_confidences_have_no_calibration_and_it_is_said(run: Run,
     assert "No calibration and no coverage" in (tmp_path / "page.html").read_text()
 
 
-def test_labels_that_the_job_never_knew_are_named(run: Run, labelled: Path, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id,label\n1,A\n2,a\n")
-    assert _json(run, "out", "--truth", "t.csv")["evaluation"]["never_offered"] == ["A"]
-    assert "right labels that the job did not know" in run("out", "--truth", "t.csv")[1]
+def test_labels_that_the_job_never_knew_are_told_first_with_what_they_may_be(
+    run: Run, labelled: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("id,label\n1,A\n2,a\n3,other\n")
+    never_offered = _json(run, "out", "--truth", "t.csv")["evaluation"]["never_offered"]
+    assert never_offered == [{"label": "A", "closest": "a"}, {"label": "other", "closest": None}]
+    out = run("out", "--truth", "t.csv", "--html", "page.html")[1]
+    told = " ".join(out.split())
+    assert "right labels that the job did not know" in told
+    assert "'A' (meant as 'a'?), 'other'" in told
+    assert told.index("did not know") < told.index("accuracy")
+    page = (tmp_path / "page.html").read_text()
+    assert "<bdi>A</bdi> (meant as <bdi>a</bdi>?), <bdi>other</bdi>" in page
+    assert page.index("did not know") < page.index('<div class="tiles">')
 
 
 def test_several_labels_per_row(run: Run, tmp_path: Path) -> None:
@@ -337,6 +381,16 @@ def test_results_of_a_job_come_from_its_store(run: Run, tmp_path: Path) -> None:
         (("out", "--truth", "truth.jsonl", "--html", "empty"), "can't be written"),
         (("out", "--truth", "truth.jsonl", "--picture", "matrix.svg"), "a picture is a .png file"),
         (("summaries.csv", "--truth", "summaries.csv", "--picture", "m.png"), "have a confusion matrix"),
+        (
+            ("others.csv", "--truth", "truth.jsonl", "--label-field", "x", "--summary-field", "y"),
+            "one label a row",
+        ),
+        (
+            ("summaries.csv", "--truth", "truth.jsonl", "--label-field", "label"),
+            "holds summaries; give --summary",
+        ),
+        (("vectors.csv", "--truth", "truth.jsonl"), "is of an embed job"),
+        (("nothing.csv", "--truth", "truth.jsonl"), "no column holds answers ('label', 'labels', 'summary')"),
         (("20260101t000000-00000001", "--truth", "truth.jsonl"), "BYDAWN_STORE"),
     ],
 )
@@ -346,10 +400,13 @@ def test_what_cannot_be_is_refused_in_a_line_and_leaves_no_file(
     (tmp_path / "empty").mkdir()
     (tmp_path / "others.csv").write_text("id,label\nT1,a\n")
     (tmp_path / "summaries.csv").write_text("id,summary\n1,a\n")
+    (tmp_path / "vectors.csv").write_text("id,embedding\n1,2\n")
+    (tmp_path / "nothing.csv").write_text("id,x\n1,2\n")
     before = sorted(tmp_path.rglob("*"))
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+    assert not re.search(r"<\w+[.:]", err), "an object of Python's is no word of ours"
     assert err.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -80,7 +80,7 @@ def test_results_of_other_kinds_are_refused_by_name(
 ) -> None:
     result = {"text": "a"} if spec.kind == "generate" else {"embedding": [0.5]}
     results, _ = _written(tmp_path, spec, result, {"label": "theirs"}, result_format)
-    with pytest.raises(InputError, match=f"of a {spec.kind} job"):
+    with pytest.raises(InputError, match=f"of an? {spec.kind} job"):
         read_results(results, None, None)
 
 

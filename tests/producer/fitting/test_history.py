@@ -79,6 +79,12 @@ def test_a_history_that_no_head_can_be_fitted_on_is_refused(pairs: Any, told: st
 
 
 def test_many_rare_labels_are_told_in_one_line() -> None:
-    history = read(*((f"t{n}", f"label {n}") for n in range(20)))
-    with pytest.raises(UserError, match=r"'label 7' has 1 row, and 12 more labels have too few"):
+    history = read(*((f"t{n}", f"label {n % 20}") for n in range(40)))
+    with pytest.raises(UserError, match=r"'label 7' has 2 rows, and 12 more labels have too few"):
         check_labels("h.csv", history, folds=5)
+
+
+def test_a_column_of_nearly_all_different_values_is_hardly_that_of_the_labels() -> None:
+    history = read(*((f"t{n}", f"ticket {n or 1}") for n in range(20)))
+    with pytest.raises(UserError, match=r"19 different labels in 20 rows: name the column .* --label-field"):
+        check_labels("h.csv", history, folds=2)

@@ -13,14 +13,13 @@ from producer.fitting.make_head import Wanted, make_head
 from producer.fitting.scorecard import score
 from tests.producer.fitting.test_regression import blobs
 
+MODEL = Model(alias="tiny", fingerprint="f" * 16)
 NAMES = ["card", "bill", "app"]
 
 
 def fit(spread: float, precision: float | None = None, rows_each: int = 40) -> Head:
     vectors, targets = blobs(3, rows_each, spread)
-    wanted = Wanted(
-        Model(alias="tiny", fingerprint="f" * 16), EmbedSpec(pool="mean", layer=8), 4, precision, {"twice": 2}
-    )
+    wanted = Wanted(MODEL, "models/tiny", EmbedSpec(pool="mean", layer=8), 4, precision, {"twice": 2})
     return make_head(vectors, [NAMES[target] for target in targets], wanted)
 
 
@@ -34,7 +33,7 @@ def logits_of(head: Head, vectors: regression.Vectors) -> Floats:
 def test_what_is_saved_labels_as_what_was_fitted(num_labels: int) -> None:
     vectors, targets = blobs(num_labels, 20, spread=1.0)
     names = sorted(NAMES)[:num_labels]
-    wanted = Wanted(Model(alias="tiny", fingerprint="f" * 16), EmbedSpec(), 4, None, {})
+    wanted = Wanted(MODEL, "models/tiny", EmbedSpec(), 4, None, {})
     head = make_head(vectors, [names[target] for target in targets], wanted)
     theirs = softmax(regression.fit(vectors, targets, 4).affine.logits(vectors))
     assert softmax(logits_of(head, vectors)) == pytest.approx(theirs, abs=1e-3)
@@ -44,6 +43,7 @@ def test_a_head_says_where_it_belongs_and_how_it_did() -> None:
     card = fit(spread=0.1).card
     assert card.labels == ("app", "bill", "card")
     assert (card.model.fingerprint, card.vectors.layer, card.num_features, card.rows) == ("f" * 16, 8, 8, 120)
+    assert card.loaded_as == "models/tiny"
     assert card.left_out == {"twice": 2}
     assert card.held_out.accuracy == 1
     assert [each.support for each in card.held_out.labels] == [40] * 3

@@ -1,0 +1,85 @@
+"""What people see of an ended job."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from jobs.manifest import JobState, Report
+from jobs.outcome import Counts
+from producer.screen import show_report
+
+
+def report_of(counts: Counts, state: JobState, **more: Any) -> Report:
+    now = datetime.now(UTC)
+    return Report(
+        job_id="20260101t000000-00000001",
+        state=state,
+        rows=counts.rows,
+        counts=counts,
+        failures=more.pop("failures", ()),
+        results="results.jsonl",
+        errors=None,
+        created_at=now,
+        finished_at=now,
+        **more,
+    )
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str]) -> Any:
+    def shown(report: Report) -> str:
+        show_report(report, "results.jsonl", "errors.jsonl")
+        return capsys.readouterr().out
+
+    return shown
+
+
+def test_marks_of_low_quality_are_told_with_how_many_rows_have_each(shown: Any) -> None:
+    counts = Counts(ok=4)
+    assert "low quality" not in shown(report_of(counts, JobState.SUCCEEDED))
+    one = report_of(counts, JobState.SUCCEEDED, low_quality={"no_whole_sentence": 1})
+    assert "  1 row of low quality: no_whole_sentence 1\n" in shown(one)
+    three = report_of(counts, JobState.SUCCEEDED, low_quality={"repetitive": 2, "cut_off": 1})
+    assert "  3 rows of low quality: repetitive 2, cut_off 1\n" in shown(three)
+
+
+@pytest.mark.parametrize(
+    ("counts", "word"),
+    [
+        (Counts(ok=1, failed=1), "partial"),
+        (Counts(ok=1, cancelled=2), "cancelled"),
+        (Counts(failed=1, expired=2), "expired"),
+        (Counts(cancelled=1, expired=2), "cancelled"),
+    ],
+)
+def test_a_job_that_was_ended_on_its_way_is_told_by_what_ended_it(
+    shown: Any, counts: Counts, word: str
+) -> None:
+    assert shown(report_of(counts, JobState.PARTIAL)).startswith(f"{word} · ")
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"), [(Counts(ok=9, failed=1), "0.1"), (Counts(ok=2, failed=1), "0.334")]
+)
+def test_rows_that_failed_by_their_own_fault_may_be_accepted_and_it_is_said_how(
+    shown: Any, counts: Counts, share: str
+) -> None:
+    told = shown(report_of(counts, JobState.PARTIAL))
+    assert f"  accept such rows with --max-failed-share {share}\n" in told
+    assert float(share) >= counts.failed / counts.rows
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        (Counts(ok=1, failed=2, blameless=1), JobState.PARTIAL),
+        (Counts(ok=1, failed=1, cancelled=1), JobState.PARTIAL),
+        (Counts(ok=1, failed=1), JobState.SUCCEEDED),
+        (Counts(failed=1), JobState.FAILED),
+    ],
+)
+def test_what_is_not_the_inputs_fault_is_not_to_be_accepted(
+    shown: Any, counts: Counts, state: JobState
+) -> None:
+    assert "--max-failed-share" not in shown(report_of(counts, state))
