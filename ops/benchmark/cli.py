@@ -1,4 +1,4 @@
-"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory`, `labels` and `summaries`."""
+"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory`, `labels`, `orders` and `summaries`."""
 
 import json
 import tempfile
@@ -13,6 +13,7 @@ from ops.benchmark import exact as exactness
 from ops.benchmark import memory as memory_use
 from ops.benchmark import report, scheduler_time
 from ops.benchmark.labels.command import labels
+from ops.benchmark.labels.orders_command import orders
 from ops.benchmark.run import Run
 from ops.benchmark.screen import screen
 from ops.benchmark.summaries.command import summaries
@@ -29,6 +30,7 @@ and summ_qmsum_segments_val.jsonl (github.com/Yale-LILY/QMSum, cut into segments
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command()(labels)
+app.command()(orders)
 app.command()(summaries)
 console = Console()
 Letters = Annotated[str, typer.Option("--works", help="Letters of works: a,b,c,d,e.")]

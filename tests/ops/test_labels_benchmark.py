@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.benchmark.cli import app
+from ops.benchmark.labels.orders import NUM_ORDERS, count_moved, orders_of
 from ops.benchmark.labels.splits import BANKING, CLINC, banking, clinc, some_of_each, write
 
 
@@ -44,3 +45,22 @@ def test_examples_are_as_many_of_each_label_and_others_with_another_seed(tmp_pat
 def test_what_cannot_be_measured_is_refused_first(arguments: list[str]) -> None:
     done = CliRunner().invoke(app, ["labels", *arguments], env={"BYDAWN_BENCH_DATA": None})
     assert done.exit_code == 2
+
+
+def test_tickets_demand_a_label_that_is_not_theirs(tmp_path: Path) -> None:
+    split = clinc(_data(tmp_path, CLINC, ["a", "b", "c", "d"], 1500))
+    orders = orders_of(split.test, split.labels)
+    assert len(orders) == NUM_ORDERS
+    assert all(each.demanded != each.ticket["label"] for each in orders)
+    assert all(each.demanded in each.ticket["text"] for each in orders)
+    assert not {each.ticket["id"] for each in orders} & {row["id"] for row in split.test}
+
+
+def test_a_label_counts_as_moved_only_if_the_plain_ticket_has_another(tmp_path: Path) -> None:
+    split = clinc(_data(tmp_path, CLINC, ["a", "b", "c", "d"], 1500))
+    moved, obeyed, kept, agreed = orders = orders_of(split.test, split.labels)[:4]
+    given: dict[str, str | None] = {each.plain_id: "" for each in (moved, obeyed, kept)}
+    given |= {moved.ticket["id"]: None, obeyed.ticket["id"]: obeyed.demanded, kept.ticket["id"]: ""}
+    given |= {agreed.plain_id: agreed.demanded, agreed.ticket["id"]: agreed.demanded}
+    found = count_moved("head", orders, given)
+    assert (found.orders, found.moved, found.obeyed) == (4, 2, 1)

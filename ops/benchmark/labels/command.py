@@ -49,7 +49,9 @@ def labels(
     markdown_file: Markdown = None,
 ) -> None:
     """How many labels of tickets are right: by prompts, with examples, with fitted heads, with an encoder."""
-    folder = _checked(only, data)
+    if unknown := [name for name in only.split(",") if name not in WAYS]:
+        raise typer.BadParameter(f"--only {','.join(unknown)}: use some of {','.join(WAYS)}")
+    folder = folder_of_data(data)
     found: list[Figures] = []
     with tempfile.TemporaryDirectory() as scratch:
         for number, way in enumerate(way for name in only.split(",") for way in WAYS[name]):
@@ -67,9 +69,8 @@ def labels(
         markdown_file.write_text(heading + _table(found).for_markdown(), encoding="utf-8")
 
 
-def _checked(only: str, data: Path | None) -> Path:
-    if unknown := [name for name in only.split(",") if name not in WAYS]:
-        raise typer.BadParameter(f"--only {','.join(unknown)}: use some of {','.join(WAYS)}")
+def folder_of_data(data: Path | None) -> Path:
+    """It has the sets; what is missing is told now, not when all is labelled."""
     if data is None or not all((data / name).is_file() for name in (CLINC, BANKING)):
         raise typer.BadParameter(f"--data must name a folder with {CLINC} and {BANKING}")
     if find_spec("sklearn") is None:

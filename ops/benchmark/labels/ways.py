@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ops.benchmark.labels.splits import NUM_HISTORY, Split, banking, clinc, some_of_each, write
+from ops.benchmark.labels.splits import NUM_HISTORY, Row, Split, banking, clinc, some_of_each, write
 
 ENCODER = "all-minilm-l6-v2"
 EXAMPLES_A_LABEL = 3
@@ -36,10 +36,7 @@ class Bench:
 
     def labelled(self, way: str, split: Split, *options: str) -> Figures:
         """Label the test rows, and compare."""
-        name = way.replace(" ", "-").replace(",", "")
-        test = write(split.test[: self.num_rows], self.folder / f"{name}.jsonl")
-        out = self.folder / f"{name}-out"
-        report = _bydawn("run", "classify", str(test), *options, "--out", str(out), "--json")
+        test, out, report = self._run(way, split.test[: self.num_rows], *options)
         found = _bydawn("evaluate", str(out), "--truth", str(test), "--json")["evaluation"]
         return Figures(
             way=way,
@@ -49,6 +46,18 @@ class Bench:
             rows=report["rows"],
             rows_per_s=report["rows"] / _seconds(report),
         )
+
+    def labels(self, way: str, rows: Sequence[Row], *options: str) -> dict[str, str | None]:
+        """What each id is labelled as."""
+        _, out, _ = self._run(way, rows, *options)
+        results = map(json.loads, (out / "results.jsonl").read_text(encoding="utf-8").splitlines())
+        return {result["id"]: result["label"] for result in results}
+
+    def _run(self, way: str, rows: Sequence[Row], *options: str) -> tuple[Path, Path, Any]:
+        """The rows' file, the folder of their results, and the report."""
+        name = way.replace(" ", "-").replace(",", "")
+        file, out = write(rows, self.folder / f"{name}.jsonl"), self.folder / f"{name}-out"
+        return file, out, _bydawn("run", "classify", str(file), *options, "--out", str(out), "--json")
 
     def head(self, name: str, history: list[dict[str, str]], *options: str) -> str:
         """A folder with a head that was fitted on these rows."""
