@@ -76,7 +76,7 @@ def zero_shot(bench: Bench, data: Path) -> Figures:
 
 def few_shot(bench: Bench, data: Path, seed: int) -> Figures:
     split = clinc(data)
-    way = f"CLINC, {EXAMPLES_A_LABEL} examples a label, draw {seed}"
+    way = f"CLINC, {EXAMPLES_A_LABEL} a label, draw {seed}"
     examples = write(
         some_of_each(split.pool, EXAMPLES_A_LABEL, seed), bench.folder / f"examples-{seed}.jsonl"
     )
@@ -92,13 +92,13 @@ def head_on_clinc(bench: Bench, data: Path) -> Figures:
 def head_on_banking(bench: Bench, data: Path) -> Figures:
     split = banking(data)
     head = bench.head("banking", list(split.pool))
-    return bench.labelled("banking77, head of 30 rows a label", split, "--head", head)
+    return bench.labelled("banking77, head of 30 a label", split, "--head", head)
 
 
 def head_on_encoder(bench: Bench, data: Path) -> Figures:
     split = clinc(data)
     head = bench.head("encoder", list(split.pool[:NUM_HISTORY]), "--model", ENCODER)
-    way = f"CLINC, head of {NUM_HISTORY:,} rows on {ENCODER}"
+    way = f"CLINC, head on {ENCODER}"
     return bench.labelled(way, split, "--head", head, "--model", ENCODER)
 
 
