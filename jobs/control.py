@@ -30,43 +30,43 @@ class Control(StrEnum):
     PRIORITY = "priority"
 
 
-class _Order(BaseModel):
+class Order(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     requested_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
-class CancelOrder(_Order):
+class CancelOrder(Order):
     """The job's end; `hopeless` if nobody asked for it, but none of its rows is ok."""
 
     hopeless: bool = False
     reason: str | None = None
 
 
-class PauseOrder(_Order):
+class PauseOrder(Order):
     """No shard of the job is run for now."""
 
 
-class DeadlineOrder(_Order):
+class DeadlineOrder(Order):
     """A deadline instead of the manifest's; None is none at all."""
 
     deadline: AwareDatetime | None
 
 
-class PriorityOrder(_Order):
+class PriorityOrder(Order):
     """A priority instead of the manifest's."""
 
     priority: Priority
 
 
-_ORDERS: dict[Control, type[_Order]] = {
+_ORDERS: dict[Control, type[Order]] = {
     Control.CANCEL: CancelOrder,
     Control.PAUSE: PauseOrder,
     Control.DEADLINE: DeadlineOrder,
     Control.PRIORITY: PriorityOrder,
 }
 Bodies = Mapping[Control, str]
-OrderT = TypeVar("OrderT", bound=_Order)
+OrderT = TypeVar("OrderT", bound=Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def copy_controls(store: ObjectStore, ledger: Ledger, manifest: Manifest) -> Con
     return merge(manifest, bodies)
 
 
-def give_order(store: ObjectStore, job_id: str, order: _Order) -> None:
+def give_order(store: ObjectStore, job_id: str, order: Order) -> None:
     """Write an order to the store; of several, the last one stands, and of cancellations the first."""
     control = next(each for each, paper in _ORDERS.items() if isinstance(order, paper))
     key, body = layout.control(job_id, control), order.model_dump_json().encode()

@@ -26,7 +26,12 @@ class Connection:
 
 def connect(settings: Settings) -> Connection:
     """Check that both services answer; raises UserError with the remedy."""
-    store, ledger = connect_store(settings), connect_ledger(settings)
+    return connect_queue(settings, connect_store(settings))
+
+
+def connect_queue(settings: Settings, store: ObjectStore) -> Connection:
+    """As `connect`, for a store that has answered."""
+    ledger = connect_ledger(settings)
     dispatcher = Dispatcher(ledger, queues.sender(_make_app(settings)))
     return Connection(store, ledger, dispatcher, settings.allowed_sources)
 

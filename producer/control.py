@@ -1,11 +1,11 @@
-"""Say something of a job that runs: an object in the store says it for good, the ledger at once."""
+"""Say something of a job that runs: the store has it for good, and Redis is told so that it holds at once."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from jobs.control import (
     CancelOrder,
-    Controls,
     DeadlineOrder,
+    Order,
     PauseOrder,
     PriorityOrder,
     copy_controls,
@@ -36,35 +36,38 @@ def open_job(store: ObjectStore, job_id: str) -> Manifest:
     return manifest
 
 
-def cancel(connection: Connection, job_id: str) -> None:
-    manifest = open_job(connection.store, job_id)
-    give_order(connection.store, job_id, CancelOrder())
-    copy_controls(connection.store, connection.ledger, manifest)
-    # The messages of a job that was paused are gone, and only a shard that is taken can end as cancelled.
-    send_lost(connection.ledger, connection.dispatcher, manifest)
+def cancel(store: ObjectStore, job_id: str) -> Manifest:
+    return _ordered(store, job_id, CancelOrder())
 
 
-def pause(connection: Connection, job_id: str) -> Controls:
-    manifest = open_job(connection.store, job_id)
-    give_order(connection.store, job_id, PauseOrder())
-    return copy_controls(connection.store, connection.ledger, manifest)
+def pause(store: ObjectStore, job_id: str) -> Manifest:
+    return _ordered(store, job_id, PauseOrder())
 
 
-def resume(connection: Connection, job_id: str) -> None:
-    manifest = open_job(connection.store, job_id)
-    end_pause(connection.store, job_id)
-    copy_controls(connection.store, connection.ledger, manifest)
-    send_lost(connection.ledger, connection.dispatcher, manifest)
+def resume(store: ObjectStore, job_id: str) -> Manifest:
+    manifest = open_job(store, job_id)
+    end_pause(store, job_id)
+    return manifest
 
 
-def set_deadline(connection: Connection, job_id: str, deadline: datetime | None) -> None:
-    manifest = open_job(connection.store, job_id)
-    give_order(connection.store, job_id, DeadlineOrder(deadline=deadline))
-    copy_controls(connection.store, connection.ledger, manifest)
+def set_deadline(store: ObjectStore, job_id: str, deadline: datetime | None) -> Manifest:
+    return _ordered(store, job_id, DeadlineOrder(deadline=deadline))
 
 
-def set_priority(connection: Connection, job_id: str, priority: Priority) -> None:
-    manifest = open_job(connection.store, job_id)
-    give_order(connection.store, job_id, PriorityOrder(priority=priority))
-    copy_controls(connection.store, connection.ledger, manifest)
+def set_priority(store: ObjectStore, job_id: str, priority: Priority) -> Manifest:
+    return _ordered(store, job_id, PriorityOrder(priority=priority))
+
+
+def _ordered(store: ObjectStore, job_id: str, order: Order) -> Manifest:
+    manifest = open_job(store, job_id)
+    give_order(store, job_id, order)
+    return manifest
+
+
+def tell(connection: Connection, manifest: Manifest) -> None:
+    """Let ledger and queues follow what the store says; without this, the reconciler does so in time."""
+    controls = copy_controls(connection.store, connection.ledger, manifest)
     connection.dispatcher.requeue(manifest)
+    if not controls.holds_back(datetime.now(UTC)):
+        # The messages of a job that was paused are gone, and only a shard that is taken can end as cancelled.
+        send_lost(connection.ledger, connection.dispatcher, manifest)

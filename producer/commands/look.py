@@ -14,6 +14,7 @@ from jobs import layout
 from jobs.ledger import Ledger
 from jobs.manifest import Report
 from jobs.papers import read_manifest, read_report
+from jobs.settings import Settings
 from jobs.stores import ObjectStore
 from producer import options, screen
 from producer.connection import connect_ledger, connect_store, settings_from
@@ -42,7 +43,7 @@ def status(
     if watch and read_report(objects, job_id) is None:
         _watch(objects, connect_ledger(settings), job_id)
     report = read_report(objects, job_id)
-    ledger = connect_ledger(settings) if report is None else None
+    ledger = _ledger_if_there(settings) if report is None else None
     overview = job_overview(objects, ledger, job_id)
     if as_json:
         typer.echo(overview.model_dump_json(indent=2))
@@ -63,18 +64,22 @@ def jobs(
     """The newest jobs of the store."""
     settings = settings_from(store, broker)
     objects = connect_store(settings)
-    try:
-        ledger = connect_ledger(settings)
-    except UserError as error:  # the store alone knows all but the progress of running jobs
-        typer.echo(f"bydawn: {error}", err=True)
-        ledger = None
-    overviews = list(recent_jobs(objects, ledger, limit))
+    overviews = list(recent_jobs(objects, _ledger_if_there(settings), limit))
     if as_json:
         typer.echo(TypeAdapter(list[JobOverview]).dump_json(overviews, indent=2).decode())
     elif not overviews:
         screen.say(f"there is no job in {objects.uri}; `bydawn submit` makes one")
     else:
         screen.show_jobs(overviews)
+
+
+def _ledger_if_there(settings: Settings) -> Ledger | None:
+    """The store alone knows all but the progress of running jobs."""
+    try:
+        return connect_ledger(settings)
+    except UserError as error:
+        typer.echo(f"bydawn: {error}", err=True)
+        return None
 
 
 def results(

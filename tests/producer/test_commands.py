@@ -23,6 +23,7 @@ from producer.heads import save_head
 from tests.heads import head_of
 from tests.integration.commands import started, wait_until
 from tests.producer.served import serve
+from tests.servers import free_ports
 from tests.worker.fakes import FINGERPRINT, completion, make_job, rows
 from tests.worker.hand_worker import HandWorker
 from worker.engine_messages import Result
@@ -78,10 +79,10 @@ def job(store: ObjectStore, worker: HandWorker) -> Manifest:
 
 @pytest.fixture
 def run(url: str, store: ObjectStore, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> tuple[int, str]:
+    def run(*arguments: str, broker: str = url) -> tuple[int, str]:
         """The exit code, and what was printed."""
         with pytest.raises(SystemExit) as ended:
-            main([*arguments, "--store", store.uri.removeprefix("file://"), "--broker", url])
+            main([*arguments, "--store", store.uri.removeprefix("file://"), "--broker", broker])
         printed = capsys.readouterr()
         return int(ended.value.code or 0), printed.out + printed.err
 
@@ -121,6 +122,27 @@ def test_priority_and_deadline_of_a_running_job_are_changed_and_told(
     assert "priority urgent · no deadline" in run("status", JOB)[1]
     assert run("deadline", JOB, "soon")[0] == 2
     assert run("deadline", JOB, "2001-01-01")[0] == 2
+
+
+def test_orders_hold_and_status_is_told_while_redis_is_away(
+    run: Run, worker: HandWorker, job: Manifest
+) -> None:
+    nowhere = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
+    for order in (["pause", JOB], ["priority", JOB, "urgent"], ["deadline", JOB, "2099-01-31"]):
+        code, told = run(*order, broker=nowhere)
+        assert (code, "the order is in the store" in told) == (0, True)
+    code, told = run("status", JOB, broker=nowhere)
+    assert (code, "paused" in told, "no Redis answers" in told) == (0, True, True)
+    worker.reconcile()
+    worker.run_all()
+    assert worker.engine.prompts == []
+    assert run("resume", JOB, broker=nowhere)[0] == 0
+    assert run("cancel", JOB, broker=nowhere)[0] == 0
+    worker.reconcile()
+    worker.reconcile()
+    worker.run_all()
+    assert run("status", JOB)[0] == 1
+    assert "cancelled" in run("status", JOB)[1]
 
 
 @pytest.mark.parametrize(

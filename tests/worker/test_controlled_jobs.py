@@ -42,17 +42,17 @@ class ControlledJob(RuleBasedStateMachine):
     @precondition(lambda self: self.is_open)
     @rule()
     def pause(self) -> None:
-        control.pause(self.connection, self.job.job_id)
+        control.tell(self.connection, control.pause(self.bench.store, self.job.job_id))
 
     @precondition(lambda self: self.is_open)
     @rule()
     def resume(self) -> None:
-        control.resume(self.connection, self.job.job_id)
+        control.tell(self.connection, control.resume(self.bench.store, self.job.job_id))
 
     @precondition(lambda self: self.is_open)
     @rule(priority=st.sampled_from(Priority))
     def change_priority(self, priority: Priority) -> None:
-        control.set_priority(self.connection, self.job.job_id, priority)
+        control.tell(self.connection, control.set_priority(self.bench.store, self.job.job_id, priority))
         waiting = {name: ids for name, ids in self.worker.waiting.items() if ids}
         assert set(waiting) <= {priority.value}, "what waits has moved"
 
@@ -60,12 +60,12 @@ class ControlledJob(RuleBasedStateMachine):
     @rule(hours=st.none() | st.integers(1, 9))
     def change_deadline(self, hours: int | None) -> None:
         at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)
-        control.set_deadline(self.connection, self.job.job_id, at)
+        control.tell(self.connection, control.set_deadline(self.bench.store, self.job.job_id, at))
 
     @precondition(lambda self: self.is_open and not self.cancelled)
     @rule()
     def cancel(self) -> None:
-        control.cancel(self.connection, self.job.job_id)
+        control.tell(self.connection, control.cancel(self.bench.store, self.job.job_id))
         self.cancelled = True
 
     @rule()
@@ -98,7 +98,7 @@ class ControlledJob(RuleBasedStateMachine):
         if not hasattr(self, "worker"):
             return
         if self.is_open:
-            control.resume(self.connection, self.job.job_id)
+            control.tell(self.connection, control.resume(self.bench.store, self.job.job_id))
         for _ in range(4):
             self.worker.reconcile()
             self.worker.run_all()
@@ -127,7 +127,7 @@ def test_a_paused_jobs_running_shard_is_given_back_within_seconds_and_runs_again
     running = threading.Thread(target=worker.run_next)
     running.start()
     wait_until(lambda: any("hang" in prompt for prompt in worker.engine.prompts), 5, "the row in the engine")
-    control.pause(connection, manifest.job_id)
+    control.tell(connection, control.pause(bench.store, manifest.job_id))
     running.join(timeout=5)
     assert not running.is_alive()
     assert all(future.done() for future in worker.engine.futures), "the engine is free for others"
@@ -135,7 +135,7 @@ def test_a_paused_jobs_running_shard_is_given_back_within_seconds_and_runs_again
     worker.reconcile()
     assert worker.run_next() is None, "a paused job is not queued"
     hangs.clear()
-    control.resume(connection, manifest.job_id)
+    control.tell(connection, control.resume(bench.store, manifest.job_id))
     assert worker.run_all() == [f"{manifest.job_id}/0", f"{manifest.job_id}/finish"]
     report = read_report(bench.store, manifest.job_id)
     assert report is not None
@@ -149,7 +149,7 @@ def test_a_paused_jobs_deadline_goes_on_and_its_rest_expires() -> None:
     connection = Connection(bench.store, bench.ledger, worker.dispatcher)
     worker.dispatcher.start(manifest)
     worker.run_next()
-    control.pause(connection, manifest.job_id)
+    control.tell(connection, control.pause(bench.store, manifest.job_id))
     worker.run_all()
     passed = datetime.now(UTC) - timedelta(seconds=1)
     give_order(bench.store, manifest.job_id, DeadlineOrder(deadline=passed))
@@ -165,7 +165,7 @@ def test_a_pause_outlives_a_wiped_redis() -> None:
     manifest = make_job(bench.store, [rows("a")])
     worker = HandWorker(bench.store, bench.ledger, lambda *_: completion("fine"))
     worker.dispatcher.start(manifest)
-    control.pause(Connection(bench.store, bench.ledger, worker.dispatcher), manifest.job_id)
+    control.pause(bench.store, manifest.job_id)
     bench.ledger.client.flushall()
     worker.reconcile()
     assert worker.run_all() == []
@@ -178,7 +178,7 @@ def test_a_changed_priority_outlives_a_wiped_redis_and_whoever_changed_it() -> N
     worker = HandWorker(bench.store, bench.ledger, lambda *_: completion("fine"))
     connection = Connection(bench.store, bench.ledger, worker.dispatcher)
     worker.dispatcher.start(manifest)
-    control.set_priority(connection, manifest.job_id, Priority.URGENT)
+    control.tell(connection, control.set_priority(bench.store, manifest.job_id, Priority.URGENT))
     bench.ledger.client.flushall()
     worker.reconcile()
     assert worker.waiting == {"urgent": [f"{manifest.job_id}/0"], "standard": [], "bulk": []}

@@ -13,7 +13,7 @@ from jobs.papers import read_manifest
 from jobs.readers import InputRow
 from jobs.spec import EmbedSpec
 from producer.connection import Connection
-from producer.control import cancel
+from producer.control import cancel, tell
 from producer.errors import UserError
 from producer.fitting.embed_history import embed_by_workers, order_of
 from producer.fitting.texts import Texts
@@ -112,7 +112,7 @@ def test_a_job_that_was_cancelled_gives_no_head_of_half_a_history(
 ) -> None:
     asked = texts("a", "b")
     job_id = submit(connection, order_of(asked, connection.store), iter(asked.rows))
-    cancel(connection, job_id)
+    tell(connection, cancel(connection.store, job_id))
     with working(worker), pytest.raises(UserError, match=f"{job_id} was stopped.*bydawn rm {job_id}"):
         embed_by_workers(asked, connection, CONSOLE)
 
