@@ -23,6 +23,11 @@ class Table:
             table.add_row(*row)
         return table
 
+    def turned(self) -> "Table":
+        """The rows as columns: for few rows of many figures, which are wider than a terminal."""
+        names, *figures = zip(self.columns, *self.rows, strict=True)
+        return Table(self.title, names, figures)
+
     def for_markdown(self) -> str:
         """With the title as a heading."""
         alignments = ["---", *["---:"] * (len(self.columns) - 1)]

@@ -35,6 +35,8 @@ def test_figures_tell_overlap_limits_marks_failures_and_canaries() -> None:
     cells = table([found, obeyed]).rows
     assert cells[0][:5] == ["scitldr: bydawn", "2", "50.0", "50.0", "50.0"]
     assert cells[1][2:5] == ["-", "-", "-"]
+    turned = table([found, obeyed]).turned()
+    assert (turned.columns[1:], turned.rows[0]) == ((cells[0][0], cells[1][0]), ("rows", "2", "2"))
 
 
 def test_rows_of_a_data_set_are_the_same_ones_every_time(tmp_path: Path) -> None:

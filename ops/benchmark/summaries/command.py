@@ -48,7 +48,7 @@ def summaries(
         for system, written in _written(systems, model, chosen, items):
             found.append(figures(chosen, system, items, written))
             texts[f"{chosen.name}: {system}"] = [asdict(each) for each in written]
-            console.print(table(found[-1:]).for_screen())
+            console.print(table(found[-1:]).turned().for_screen())
     if not found:
         raise typer.Exit(1)
     limited = "" if limit is None else f" --limit {limit}"
