@@ -11,8 +11,8 @@ from engine.errors import ModelError, RequestError
 from engine.matcher import Matcher, reason_of
 from engine.tokenizer import Tokenizer
 
-# A model that is let may write white space for ever: this is one space, or a line's end and an indentation.
-JSON_OPTIONS = {"whitespace_pattern": r" |\n {0,24}|\n\t{0,8}"}
+# Where a model may choose white space, it may do so for ever, and each is a token that says nothing.
+JSON_OPTIONS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 # The library makes tokens of a text that must come as the tokenizer does, and of one that spells a control
 # token the control token, which the grammar then refuses. So there the model finds the tokens by itself.
 NO_FORCING = '%llguidance {"no_forcing": true}\n'

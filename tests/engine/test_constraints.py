@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine import (
     Choice,
@@ -29,6 +29,8 @@ EOS = frozenset({1})
 
 class Ticket(BaseModel):
     """What the model is to write about a ticket."""
+
+    model_config = ConfigDict(extra="forbid")
 
     team: Literal["billing", "access", "other"]
     urgency: int = Field(ge=1, le=5)
@@ -70,6 +72,9 @@ def test_json_parses_and_is_valid_under_every_setting(engine: Engine, settings: 
     completion = generate(engine, JsonSchema(SCHEMA), **settings)
     assert completion.finish_reason is FinishReason.STOP
     assert Ticket.model_validate_json(completion.text)
+    assert re.match(r'\{"team": "\w+", "urgency": \d, "words": \[', completion.text), (
+        "no tokens of white space"
+    )
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
