@@ -75,7 +75,7 @@ class Grammars:
             return import_module("llguidance")
         except ImportError as error:
             raise RequestError(
-                "a constraint needs the package llguidance: pip install 'bydawn[worker]'"
+                "a constraint needs the package llguidance: in bydawn's folder, pip install '.[worker]'"
             ) from error
 
     @cached_property

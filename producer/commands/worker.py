@@ -22,7 +22,7 @@ def worker(
 ) -> None:
     """Serve one model from the queue until told to stop."""
     if find_spec("torch") is None:
-        raise UserError("a worker needs the extra 'worker': pip install 'bydawn[worker]'")
+        raise UserError("a worker needs the extra 'worker': in bydawn's folder, pip install '.[worker]'")
     given = {
         "BYDAWN_MODEL": model,
         "BYDAWN_STORE": store,

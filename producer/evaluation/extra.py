@@ -25,5 +25,5 @@ def needs_extra() -> Iterator[None]:
             raise
         raise UserError(
             f"`bydawn evaluate` needs {_PACKAGES[top]}, which is not installed: "
-            "pip install 'bydawn[evaluate]'"
+            "in bydawn's folder, pip install '.[evaluate]'"
         ) from error

@@ -12,5 +12,5 @@ def check_installed() -> None:
     if missing := [name for name in _MODULES if find_spec(name) is None]:
         raise UserError(
             f"`bydawn fit` needs the extra 'fit' ({', '.join(missing)} is missing): "
-            "pip install 'bydawn[fit,local,worker]'"
+            "in bydawn's folder, pip install '.[fit,local,worker]'"
         )

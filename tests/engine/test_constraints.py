@@ -216,6 +216,6 @@ def test_without_the_library_a_constraint_names_the_extra_and_all_else_runs(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "llguidance", None)
-    with pytest.raises(RequestError, match=r"llguidance: pip install 'bydawn\[worker\]'"):
+    with pytest.raises(RequestError, match=r"llguidance: in bydawn's folder, pip install"):
         submit(engine, CODE)
     assert generate(engine, None, max_tokens=2).token_ids

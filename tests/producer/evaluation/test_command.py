@@ -430,7 +430,7 @@ def test_without_the_extra_the_remedy_is_named_and_other_commands_work(tmp_path:
 
     refused = run("evaluate", "r.jsonl", "--truth", "t.csv")
     assert refused.returncode == 2
-    assert "pip install 'bydawn[evaluate]'" in refused.stderr
+    assert "pip install '.[evaluate]'" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert run("evaluate", "--help").returncode == 0
     assert run("run", "--help").returncode == 0
