@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jobs.manifest import FORMAT, Row
 from jobs.outcome import Counts, Outcome
+from jobs.validation import in_one_line
 
 
 class CorruptObjectError(Exception):
@@ -79,7 +80,7 @@ def decode_shard(body: bytes, job_id: str, shard_no: int) -> list[Row]:
         return [Row.model_validate_json(line) for line in _lines(body)]
     except ValidationError as error:
         raise CorruptObjectError(
-            f"a row of shard {shard_no} of job {job_id} can't be read: {error}"
+            f"a row of shard {shard_no} of job {job_id} can't be read: {in_one_line(error)}"
         ) from error
 
 
@@ -89,7 +90,7 @@ def decode_part(body: bytes, job_id: str, shard_no: int) -> list[Outcome]:
         return [Outcome.model_validate_json(line) for line in _lines(body)]
     except ValidationError as error:
         raise CorruptObjectError(
-            f"an outcome of shard {shard_no} of job {job_id} can't be read: {error}"
+            f"an outcome of shard {shard_no} of job {job_id} can't be read: {in_one_line(error)}"
         ) from error
 
 
