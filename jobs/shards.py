@@ -84,6 +84,18 @@ def decode_shard(body: bytes, job_id: str, shard_no: int) -> list[Row]:
         ) from error
 
 
+def salvaged_rows(body: bytes) -> list[Row | None]:
+    """What can be read of a damaged shard, line by line; None for a line that can't be read."""
+    return [_row_or_none(line) for line in body.split(b"\n")[1:] if line]
+
+
+def _row_or_none(line: bytes) -> Row | None:
+    try:
+        return Row.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
 def decode_part(body: bytes, job_id: str, shard_no: int) -> list[Outcome]:
     decode_header(body, job_id, shard_no)
     try:

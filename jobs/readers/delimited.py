@@ -1,13 +1,12 @@
 """CSV and TSV, as RFC 4180 and spreadsheets write them."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from jobs.readers.row import InputError
-from jobs.readers.table import Record, Table
+from jobs.readers.table import Record, Table, check_unlike
 from jobs.readers.undecodable import decoded_lines, is_undecodable
 
 if TYPE_CHECKING:
@@ -70,5 +69,4 @@ def _check_names(names: list[str], where: str) -> None:
         raise InputError(where, "the file is empty; its first line must name the columns")
     if any(map(is_undecodable, names)):
         raise InputError(where, "the header is not UTF-8; save the file as UTF-8")
-    if repeated := [column for column, times in Counter(names).items() if times > 1]:
-        raise InputError(where, f"columns come more than once: {', '.join(repeated)}; rename them")
+    check_unlike(names, where)

@@ -1,7 +1,9 @@
 """Records of any format as rows."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -30,6 +32,12 @@ class Table:
     names: Sequence[str]
     wordy: Sequence[str]
     records: Iterator[Record]
+
+
+def check_unlike(names: Sequence[str], where: str) -> None:
+    """Raise `InputError` where two columns have one name, and one of them would be lost."""
+    if repeated := [column for column, times in Counter(names).items() if times > 1]:
+        raise InputError(where, f"columns come more than once: {', '.join(repeated)}; rename them")
 
 
 def table_rows(table: Table, *, text_field: str | None, id_field: str | None) -> Iterator[InputRow]:
@@ -65,7 +73,16 @@ def _row(record: Record, fields: Fields, where: str) -> InputRow:
     try:
         return _row_of(row_id, record, fields, where)
     except RecursionError:  # JSON can be nested deeper than Python's calls
-        return InputRow(row_id, where, error=Code.BAD_REQUEST)
+        return InputRow(row_id, where, columns=_shallow(record.columns), error=Code.BAD_REQUEST)
+
+
+def _shallow(columns: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Those that can be looked into: so that the row is still known by them in joined results."""
+    kept: dict[str, JsonValue] = {}
+    for name, value in columns.items():
+        with suppress(RecursionError):
+            kept[str(with_marks(name))] = with_marks(value)
+    return kept
 
 
 def _row_of(row_id: str, record: Record, fields: Fields, where: str) -> InputRow:

@@ -57,6 +57,7 @@ def test_a_row_nested_deeper_than_can_be_looked_into_fails_alone(tmp_path: Path,
     assert [row.id for row in rows] == ["1", "2"]
     assert rows[0].error is None
     assert rows[1].error in (None, Code.BAD_REQUEST)
+    assert {name: rows[1].columns[name] for name in ("id", "text")} == {"id": 2, "text": "b"}
 
 
 @pytest.mark.parametrize("value", [b'"caf\xe9"', b'"half \\ud83d"', b'{"deep": ["\xff"]}'])
@@ -74,6 +75,7 @@ def test_an_undecodable_row_fails_alone_and_can_be_written(tmp_path: Path, value
         ('{"id": 2', "rows.jsonl:2:9", "every line must be a JSON object"),
         ('["a"]', "rows.jsonl:2", "not list"),
         ('{"id": 2, "text": NaN}', "rows.jsonl:2", "NaN is not JSON"),
+        ('{"id": 2, "text": "a", "n": [-1e400]}', "rows.jsonl:2", "-1e400 is too large for a number"),
         ("[" * 100_000, "rows.jsonl:2", "every line must be a JSON object"),
         ('{"id": null, "text": "a"}', "rows.jsonl:2", "must be a text or a number"),
         ('{"id": true, "text": "a"}', "rows.jsonl:2", "must be a text or a number"),
