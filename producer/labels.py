@@ -13,6 +13,7 @@ from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow
 from jobs.spec import Example, Label
 from jobs.validation import own_words
 from producer.errors import UserError
+from producer.plain import shown
 
 GIVE_LABELS = "give the labels as --labels a,b,c or as --labels-file FILE, or --head HEAD of `bydawn fit`"
 
@@ -38,7 +39,17 @@ class LabelSet(BaseModel):
 
 
 class _StrictLoader(yaml.BaseLoader):  # type: ignore[misc]  # it ships no types
-    """Builds texts, lists and mappings only: `no`, `1.0` and `2024-01-01` are labels as they are written."""
+    """Builds texts, lists and mappings only: `no`, `1.0` and `2024-01-01` are labels as they are written.
+
+    Without aliases, by which a few lines stand for more than there is memory.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            problem = f"*{event.anchor} is an alias: write out what it stands for"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
 
 
 def _mapping_without_twins(loader: _StrictLoader, node: yaml.MappingNode) -> dict[str, Any]:
@@ -108,19 +119,19 @@ def _described(name: str, value: Any) -> Any:
 def _given(file: Path, number: int, item: Any) -> _Given:
     given = {"name": item} if isinstance(item, str) else item
     if not isinstance(given, dict):
-        raise UserError(f"{file}: label {number} is {item!r:.60}; give a name, or a mapping with {_KEYS}")
+        raise UserError(f"{file}: label {number} is {shown(item)}; give a name, or a mapping with {_KEYS}")
     try:
         return _Given.model_validate(given)
     except ValidationError as error:
         name = given.get("name", number)
-        raise UserError(f"{file}: label {name!r:.60}: {_reasons(error)}; a label has {_KEYS}") from error
+        raise UserError(f"{file}: label {shown(name)}: {_reasons(error)}; a label has {_KEYS}") from error
 
 
 def _label(where: str, given: _Given) -> Label:
     try:
         return Label(name=given.name, description=given.description)
     except ValidationError as error:
-        raise UserError(f"{where}: label {given.name!r:.60} can't be used: {_reasons(error)}") from error
+        raise UserError(f"{where}: label {shown(given.name)} can't be used: {_reasons(error)}") from error
 
 
 def _text(file: Path, given: _Given, text: str) -> str:
@@ -208,7 +219,7 @@ def _example(row: InputRow, label_field: str, known: Sequence[str]) -> Example:
         )
     if (label := row.columns[label_field]) not in known:
         raise InputError(
-            row.where, f"{label!r:.60} in {label_field!r} is not among the labels {', '.join(known):.400}"
+            row.where, f"{shown(label)} in {label_field!r} is not among the labels {', '.join(known):.400}"
         )
     assert row.text is not None
     return Example(text=row.text, label=str(label))

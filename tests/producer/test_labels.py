@@ -1,5 +1,7 @@
 """Labels and examples as people write them: each is taken as it stands, or refused by its place."""
 
+import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,12 +46,27 @@ def test_labels_of_a_file_are_taken_as_they_are_written(tmp_path: Path, name: st
         ("- a\n  b: [\n", r"l\.yaml:\d"),
         ("- !!python/object/apply:os.getcwd []\n", r"l\.yaml.*label 1 is"),
         ("just words", "must hold a list of labels"),
+        ("- &a billing\n- *a\n", r"l\.yaml:2.*\*a is an alias: write out"),
     ],
 )
 def test_a_label_that_cannot_be_used_is_told_by_file_and_place(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(UserError, match=told) as refused:
         parse_labels(None, _file(tmp_path, "l.yaml", text))
     assert "l.yaml" in str(refused.value)
+
+
+def test_a_file_of_a_few_lines_that_stands_for_more_than_there_is_memory_is_refused(tmp_path: Path) -> None:
+    bomb = ["&a [x,x,x,x,x,x,x,x,x,x]"]
+    bomb += [f"&{name} [{','.join(['*' + before] * 10)}]" for before, name in pairwise("abcdefghi")]
+    with pytest.raises(UserError, match=r"l\.yaml:2.*alias"):
+        parse_labels(None, _file(tmp_path, "l.yaml", f"- a\n- [{','.join(bomb)}]\n"))
+
+
+def test_a_large_item_in_place_of_a_label_is_shown_in_short(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="label 1 is") as refused:
+        parse_labels(None, _file(tmp_path, "l.json", json.dumps([[["x" * 99] * 99] * 99])))
+    assert len(str(refused.value)) < 600
+    assert "name, description and examples" in str(refused.value)
 
 
 @pytest.mark.parametrize(
