@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from jobs.readers.row import InputError
 from jobs.readers.table import Record, Table
-from jobs.readers.undecodable import decoded_lines
+from jobs.readers.undecodable import decoded_lines, is_undecodable
 
 
 def json_lines_table(stream: BinaryIO, name: str) -> Table:
@@ -26,7 +26,7 @@ def json_lines_table(stream: BinaryIO, name: str) -> Table:
 def _records(stream: BinaryIO, name: str) -> Iterator[Record]:
     for line_no, line in enumerate(decoded_lines(stream), start=1):
         if text := line.rstrip():
-            yield Record(line_no, _object(text, f"{name}:{line_no}"))
+            yield Record(line_no, _object(text, f"{name}:{line_no}"), not is_undecodable(text))
 
 
 def _object(text: str, where: str) -> dict[str, JsonValue]:

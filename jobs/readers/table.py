@@ -22,6 +22,8 @@ class Record:
 
     line_no: int
     columns: dict[str, JsonValue]
+    is_known_utf8: bool = False
+    """Its bytes are, so what can't be written of it was escaped (JSON's `\\ud83d`, half of a character)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def table_rows(table: Table, *, text_field: str | None, id_field: str | None) ->
     for record in table.records:
         row = _row(record, fields, f"{table.name}:{record.line_no}")
         yield row
-        encoding.check(row)
+        if not record.is_known_utf8:
+            encoding.check(row)
 
 
 @dataclass(slots=True)
@@ -103,6 +106,10 @@ def record_id(record: Record, field: str | None, where: str) -> str:
     given = record.columns.get(field)
     if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
         raise InputError(where, f"{field!r} must be a text or a number that names the row, not {given!r}")
+    if is_undecodable(given) and record.is_known_utf8:
+        raise InputError(
+            where, f"the id in {field!r} has half of a character in it ({given!a}): escape both, or none"
+        )
     if is_undecodable(given):
         raise InputError(where, f"the id in {field!r} is not UTF-8; save the file as UTF-8")
     return str(given)

@@ -68,6 +68,18 @@ def test_an_undecodable_row_fails_alone_and_can_be_written(tmp_path: Path, value
     str(rows[1].columns).encode()
 
 
+def test_any_number_of_escaped_halves_of_characters_fail_alone(tmp_path: Path) -> None:
+    halves = [f'{{"id": {n}, "text": "thanks \\ud83d\\udc80\\udc80"}}' for n in range(25)]
+    rows = rows_of(tmp_path, "\n".join([*halves, '{"id": 25, "text": "plain"}']))
+    assert [row.error for row in rows] == [Code.UNDECODABLE] * 25 + [None]
+
+
+def test_a_file_in_another_encoding_is_refused_though_its_escapes_are_not_counted(tmp_path: Path) -> None:
+    body = b"\n".join(b'{"id": %d, "text": "caf\xe9 \\ud83d"}' % n for n in range(25))
+    with pytest.raises(InputError, match="the file is in another encoding"):
+        rows_of(tmp_path, body)
+
+
 @pytest.mark.parametrize(
     ("line", "where", "reason"),
     [
@@ -80,6 +92,7 @@ def test_an_undecodable_row_fails_alone_and_can_be_written(tmp_path: Path, value
         ('{"id": null, "text": "a"}', "rows.jsonl:2", "must be a text or a number"),
         ('{"id": true, "text": "a"}', "rows.jsonl:2", "must be a text or a number"),
         ('{"text": "a"}', "rows.jsonl:2", "must be a text or a number"),
+        ('{"id": "\\ud83d", "text": "a"}', "rows.jsonl:2", r"half of a character in it \('\\ud83d'\)"),
         ('{"id": 2, "text": ["a"]}', "rows.jsonl:2", "'text' must be a text, not list"),
     ],
 )
