@@ -1,6 +1,5 @@
 """Labels and labelled examples from the command line and from files."""
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow
 from jobs.spec import Example, Label
 from jobs.validation import own_words
 from producer.errors import UserError
+from producer.option_files import from_json, read_text
 from producer.plain import shown
 
 GIVE_LABELS = "give the labels as --labels a,b,c or as --labels-file FILE, or --head HEAD of `bydawn fit`"
@@ -146,21 +146,11 @@ def _reasons(error: ValidationError) -> str:
 
 
 def _read(file: Path) -> Any:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{file} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8: save it as such") from error
+    text = read_text(file)
     # JSON apart: its \/ and its tabs are no YAML.
-    return _from_json(file, text) if file.suffix.lower() == ".json" else _from_yaml(file, text)
-
-
-def _from_json(file: Path, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file} is not JSON: {error}; YAML needs the suffix .yaml") from error
+    if file.suffix.lower() == ".json":
+        return from_json(file, text, "YAML needs the suffix .yaml")
+    return _from_yaml(file, text)
 
 
 def _from_yaml(file: Path, text: str) -> Any:

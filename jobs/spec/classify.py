@@ -1,6 +1,7 @@
 """Labels, examples, and what is asked of a classification."""
 
-from typing import Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -15,17 +16,39 @@ Calibration = Literal["learned", "content-free", "in-domain", "none"]
 texts without content, from random words of the rows; or nothing."""
 
 
+LabelName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _words(name: str) -> str:
+    """What a model reads of a label."""
+    return " ".join(name.replace("_", " ").split())
+
+
+def check_labels_differ(names: Iterable[str]) -> None:
+    """Raises ValueError for a label without words, and for two that read alike."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not all(_words(level) for level in name.split(LEVELS)):
+            raise ValueError(f"the label {name!r} has no words in it, or in a level between its /")
+        reading = _words(name).casefold()
+        if (twin := seen.get(reading)) == name:
+            raise ValueError(f"the label {twin!r} is given twice; each must differ")
+        if twin is not None:
+            raise ValueError(f"the labels {twin!r} and {name!r} read alike; each must differ")
+        seen[reading] = name
+
+
 class Label(BaseModel):
     """A label of a classification: `name` is returned as given, the model reads its `_` as spaces."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
+    name: LabelName
     description: str | None = Field(default=None, max_length=1000)
 
     @property
     def words(self) -> str:
-        return " ".join(self.name.replace("_", " ").split())
+        return _words(self.name)
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -80,16 +103,7 @@ class ClassifySpec(BaseSpec):
     def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
         if len(labels) == 1:
             raise ValueError(f"a classification needs at least 2 labels, given is {labels[0].name}")
-        seen: dict[str, str] = {}
-        for label in labels:
-            if not all(level.replace("_", " ").strip() for level in label.path):
-                raise ValueError(f"the label {label.name!r} has no words in it, or in a level between its /")
-            if label.words.casefold() in seen:
-                twin = seen[label.words.casefold()]
-                if twin == label.name:
-                    raise ValueError(f"the label {twin!r} is given twice; each must differ")
-                raise ValueError(f"the labels {twin!r} and {label.name!r} read alike; each must differ")
-            seen[label.words.casefold()] = label.name
+        check_labels_differ(label.name for label in labels)
         return labels
 
     @model_validator(mode="after")

@@ -63,7 +63,7 @@ def status(
 
 
 def jobs(
-    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=options.MAX_ROWS, help="The newest N.")] = 20,
     store: options.Store = "",
     broker: options.Broker = None,
     as_json: options.Json = False,
