@@ -171,7 +171,7 @@ def _idempotency(key: str) -> str:
 
 
 def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:40]
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:40]
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """Labels, examples, and what is asked of a classification."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from jobs.spec.base import BaseSpec
 
@@ -16,7 +17,21 @@ Calibration = Literal["learned", "content-free", "in-domain", "none"]
 texts without content, from random words of the rows; or nothing."""
 
 
-LabelName = Annotated[str, Field(min_length=1, max_length=200)]
+_UNSEEN = {"Cc", "Zl", "Zp"}  # control characters, and ends of lines and paragraphs
+_REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def _seen_as_it_is(name: str) -> str:
+    for each in name:
+        if unicodedata.category(each) in _UNSEEN or unicodedata.bidirectional(each) in _REORDERING:
+            raise ValueError(
+                f"the label {name!r} has the character U+{ord(each):04X} in it, which moves or hides what "
+                "stands beside it: take it out"
+            )
+    return name
+
+
+LabelName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_seen_as_it_is)]
 
 
 def _words(name: str) -> str:
@@ -30,7 +45,8 @@ def check_labels_differ(names: Iterable[str]) -> None:
     for name in names:
         if not all(_words(level) for level in name.split(LEVELS)):
             raise ValueError(f"the label {name!r} has no words in it, or in a level between its /")
-        reading = _words(name).casefold()
+        # One character may be written as two: e with its accent behind it.
+        reading = unicodedata.normalize("NFC", _words(name).casefold())
         if (twin := seen.get(reading)) == name:
             raise ValueError(f"the label {twin!r} is given twice; each must differ")
         if twin is not None:

@@ -83,6 +83,13 @@ def test_a_prompt_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path) ->
         summarize(prompt_file=tmp_path / "none")
 
 
+@pytest.mark.parametrize("key", ["", " ", "\t"])
+def test_a_key_that_stands_for_nothing_is_refused(key: str) -> None:
+    refused = CliRunner().invoke(app, ["submit", "embed", "t.csv", "--idempotency-key", key])
+    assert isinstance(refused.exception, UserError)
+    assert "--idempotency-key is empty" in str(refused.exception)
+
+
 @pytest.mark.parametrize("option", ["--limit", "--sample"])
 def test_a_number_of_rows_beyond_any_input_is_refused_by_its_option(option: str) -> None:
     refused = CliRunner().invoke(app, ["submit", "embed", "t.csv", option, str(10**30)])

@@ -80,6 +80,7 @@ REFUSED: dict[str, tuple[Callable[[], Head], str]] = {
         _with_card(labels=["bug", "BUG "]),
         "labels: the labels 'bug' and 'BUG ' read alike",
     ),
+    "a label that moves the cursor": (_with_card(labels=["a", "b\x1b[2J"]), "labels.1: .*U\\+001B"),
     "an empty label": (_with_card(labels=["a", ""]), "labels"),
     "no vector at all": (_with_card(num_features=0), "num_features"),
     "a pool that there is none of": (_with_card(vectors={"pool": "../../etc"}), "vectors.pool"),
