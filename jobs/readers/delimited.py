@@ -45,17 +45,17 @@ def _records(reader: "Reader", name: str) -> Iterator[tuple[int, list[str]]]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise InputError(f"{name}:{line_no}", f"{error}; {_remedy(error)}") from error
+            raise InputError(f"{name}:{line_no}", _fault(error)) from error
         if fields is None:
             return
         if fields:
             yield line_no, fields
 
 
-def _remedy(error: csv.Error) -> str:
+def _fault(error: csv.Error) -> str:
     if "new-line character" in str(error):
-        return "it has a CR without an LF, as old Macs end lines: save it with LF or CRLF, or quote the field"
-    return "look for a quote that is missing or not doubled"
+        return "a CR without an LF, as old Macs end lines: save the file with LF or CRLF, or quote the field"
+    return f"{error}; look for a quote that is missing or not doubled"
 
 
 def _record(fields: list[str], names: list[str], name: str, line_no: int) -> Record:
