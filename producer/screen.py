@@ -161,27 +161,36 @@ def show_jobs(jobs: Iterable[JobOverview | UnreadableJob]) -> None:
         table.add_column(name, no_wrap=True, min_width=width)
     for name, width in (("rows", 7), ("not ok", 6), ("age", 10)):
         table.add_column(name, no_wrap=True, min_width=width, justify="right")
-    for name in (*more, "source"):
+    for name in more:
         table.add_column(name, no_wrap=True)
+    table.add_column("source")
+    unreadable: list[str] = []
     for job in jobs:
-        table.add_row(
-            *_unreadable_cells(job, more) if isinstance(job, UnreadableJob) else _job_cells(job, more)
-        )
+        if isinstance(job, UnreadableJob):
+            unreadable.append(job.job_id)
+            table.add_row(*_unreadable_cells(job, more))
+        else:
+            table.add_row(*_job_cells(job, more))
     console.print(table)
+    if unreadable:
+        say(f"`bydawn status {unreadable[0]}` says why no more can be told of it, and what to do")
 
 
 def _job_cells(job: JobOverview, more: Sequence[str]) -> list[str | Text]:
     counts, state = job.counts, shown_state(job)
     numbers = (f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}", _age(job.created_at))
     wide = (str(getattr(job, name)) for name in more)
-    return [job.job_id, job.kind, Text(state, style_of(state)), *numbers, *wide, _plain(job.source)]
+    return [job.job_id, job.kind, Text(state, style_of(state)), *numbers, *wide, _one_line(job.source)]
 
 
 def _unreadable_cells(job: UnreadableJob, more: Sequence[str]) -> list[str | Text]:
-    """Why it can't be told where others have their source."""
     age = "" if job.created_at is None else _age(job.created_at)
     unknown = [""] * len(more)
-    return [job.job_id, "", Text(job.state, style_of(job.state)), "", "", age, *unknown, _plain(job.reason)]
+    return [job.job_id, "", Text(job.state, style_of(job.state)), "", "", age, *unknown, ""]
+
+
+def _one_line(text: str) -> Text:
+    return Text(plain(text), no_wrap=True, overflow="ellipsis")
 
 
 def _age(created_at: datetime) -> str:

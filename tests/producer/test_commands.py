@@ -244,6 +244,7 @@ def test_an_unreadable_job_is_told_in_a_line_by_every_command_and_removed(
     store.put(layout.manifest(JOB), b"{")
     code, told = run("jobs")
     assert (code, JOB in told, "unreadable" in told) == (0, True, True)
+    assert f"`bydawn status {JOB}` says why" in told
     assert json.loads(run("jobs", "--json")[1])[0]["state"] == "unreadable"
     for command in ("status", "cancel", "repair", "retry"):
         code, told = run(command, JOB)
