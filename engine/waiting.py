@@ -19,11 +19,6 @@ class WaitingQueue:
     def __len__(self) -> int:
         return len(self._heap) - self._num_ended
 
-    @property
-    def num_entries(self) -> int:
-        """How many are kept, with those that have ended."""
-        return len(self._heap)
-
     def push(self, sequence: Sequence) -> None:
         """Let a sequence wait."""
         assert sequence.status is Status.WAITING

@@ -19,6 +19,7 @@ from jobs.manifest import Manifest, Priority
 from jobs.outcome import Status
 from jobs.shards import CorruptObjectError
 from jobs.stores import ObjectStore
+from jobs.validation import in_one_line
 
 
 class Control(StrEnum):
@@ -125,7 +126,10 @@ def _order(job_id: str, bodies: Bodies, control: Control, paper: type[OrderT]) -
     try:
         return paper.model_validate_json(body)
     except ValidationError as error:
-        raise CorruptObjectError(f"{layout.control(job_id, control)} can't be read: {error}") from error
+        key = layout.control(job_id, control)
+        raise CorruptObjectError(
+            f"{key} can't be read: {in_one_line(error)}; give the order again"
+        ) from error
 
 
 def read_controls(store: ObjectStore, manifest: Manifest) -> Controls:

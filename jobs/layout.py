@@ -42,8 +42,12 @@ def control(job_id: str, name: str) -> str:
     return f"{control_prefix(job_id)}{check_name(name)}.json"
 
 
+def shards_prefix(job_id: str) -> str:
+    return f"{job_prefix(job_id)}shards/"
+
+
 def shard(job_id: str, shard_no: int) -> str:
-    return f"{job_prefix(job_id)}shards/{shard_no:08}.jsonl"
+    return f"{shards_prefix(job_id)}{shard_no:08}.jsonl"
 
 
 def calibration_sample(job_id: str) -> str:

@@ -62,6 +62,8 @@ class ServedModel(Model):
 
     name: str
     max_model_len_tokens: int
+    num_layers: int | None = None
+    """Of hidden states that an embedding can be taken from; None where it isn't known."""
     kinds: tuple[Kind, ...]
     labels: tuple[str, ...] | None = None
     """Those that the model was trained to tell apart; None if it takes the job's."""

@@ -9,6 +9,7 @@ from jobs import layout
 from jobs.manifest import FORMAT, Manifest, Report, ServedModel
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import ObjectStore
+from jobs.validation import in_one_line
 
 PaperT = TypeVar("PaperT", bound=BaseModel)
 
@@ -31,7 +32,11 @@ def read_manifest(store: ObjectStore, job_id: str) -> Manifest:
         NewerFormatError: a newer version wrote it.
         CorruptObjectError: it can't be read.
     """
-    if (manifest := read_paper(store, _key(layout.manifest, job_id), Manifest)) is None:
+    try:
+        manifest = read_paper(store, _key(layout.manifest, job_id), Manifest)
+    except CorruptObjectError as error:
+        raise CorruptObjectError(f"{error}; `bydawn rm {job_id}` removes the job") from error
+    if manifest is None:
         raise NoSuchJobError(
             f"there is no job {job_id!r} in {store.uri}; `bydawn jobs` lists those there are"
         )
@@ -63,7 +68,10 @@ def read_paper(store: ObjectStore, key: str, paper: type[PaperT]) -> PaperT | No
         return None
     try:
         if (written_by := _Format.model_validate_json(body).format) > FORMAT:
-            raise NewerFormatError(f"{key} has format {written_by}; this version reads up to {FORMAT}")
+            raise NewerFormatError(
+                f"{key} has format {written_by}, and this bydawn reads up to {FORMAT}: use the newer version "
+                "that wrote it"
+            )
         return paper.model_validate_json(body)
     except ValidationError as error:
-        raise CorruptObjectError(f"{key} in {store.uri} can't be read: {error}") from error
+        raise CorruptObjectError(f"{key} in {store.uri} can't be read: {in_one_line(error)}") from error

@@ -10,6 +10,7 @@ from secrets import token_hex
 
 from jobs import layout
 from jobs.ledger import Ledger
+from jobs.mend import FINISH
 from jobs.names import time_of
 from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.shards import CorruptObjectError, NewerFormatError
@@ -32,8 +33,11 @@ class JobInUseError(Exception):
 def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
     """Remove an ended job, or what is there of one whose submission was broken off, or that was removed.
 
+    One whose manifest can't be read goes, too: no worker can run it, so it would never end.
+
     Raises:
         NoSuchJobError: there is no such job.
+        NewerFormatError: a newer version made it, whose workers may be at it.
         JobInUseError: it has not ended, or is being submitted.
     """
     if _is_being_submitted(store, job_id) and _remove_submission(store, ledger, job_id):
@@ -41,12 +45,12 @@ def remove(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
     if _is_remnant(store, job_id):
         _remove_remnant(store, ledger, job_id)
         return
-    _check_ended(store, job_id)
+    _check_over(store, ledger, job_id)
     ledger.remove(job_id)
     _free_key(store, job_id)
     # The manifest before what is listed: whoever writes later than that looks for it, and takes back what he
     # wrote. The report goes last: while it is there, the job is known to have ended.
-    store.delete([layout.manifest(job_id)])
+    store.delete([layout.manifest(job_id), layout.open_marker(job_id)])
     report = layout.report(job_id)
     store.delete([key for key in store.list(layout.job_prefix(job_id)) if key != report])
     store.delete([*store.list(layout.dead_letters_prefix(job_id))])
@@ -178,9 +182,17 @@ def _was_opened(store: ObjectStore, job_id: str) -> bool:
     return store.exists(layout.open_marker(job_id)) or store.exists(layout.report(job_id))
 
 
-def _check_ended(store: ObjectStore, job_id: str) -> None:
-    if not store.exists(layout.report(job_id)):
+def _check_over(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
+    has_report = store.exists(layout.report(job_id))
+    try:
         read_manifest(store, job_id)
+    except NoSuchJobError:
+        if not has_report:
+            raise
+    except CorruptObjectError:
+        _check_nobody_at_it(store, ledger, job_id)
+        return
+    if not has_report:
         raise JobInUseError(
             f"{job_id} has not ended; `bydawn cancel {job_id}` ends it within seconds, then it can be removed"
         )
@@ -188,11 +200,21 @@ def _check_ended(store: ObjectStore, job_id: str) -> None:
         raise JobInUseError(f"{job_id} is just being closed by a worker; try again in a few seconds")
 
 
+def _check_nobody_at_it(store: ObjectStore, ledger: Ledger, job_id: str) -> None:
+    """A worker may have read the manifest while it was whole; nobody takes a shard of it from now on."""
+    shards = (key.rpartition("/")[2] for key in store.list(layout.shards_prefix(job_id)))
+    units = [str(int(name)) for key in shards if (name := key.removesuffix(".jsonl")).isdecimal()]
+    if ledger.held(job_id, [*units, FINISH]):
+        raise JobInUseError(f"a worker is still at {job_id}; try again when it has ended, in a minute or so")
+
+
 def _free_key(store: ObjectStore, job_id: str) -> None:
     """The idempotency key of the job stands for nothing any more."""
     try:
         digest = read_manifest(store, job_id).idempotency_digest
-    except (NoSuchJobError, CorruptObjectError):  # it went in an earlier removal, and the key before it
+    except NoSuchJobError:  # it went in an earlier removal, and the key before it
+        return
+    except CorruptObjectError:  # a key that stands for a job that is gone is free to whoever gives it next
         return
     if digest is not None and store.get(key := layout.idempotency(digest)) == job_id.encode():
         store.delete([key])

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jobs.manifest import FORMAT, Row
 from jobs.outcome import Counts, Outcome
+from jobs.validation import in_one_line
 
 
 class CorruptObjectError(Exception):
@@ -79,8 +80,20 @@ def decode_shard(body: bytes, job_id: str, shard_no: int) -> list[Row]:
         return [Row.model_validate_json(line) for line in _lines(body)]
     except ValidationError as error:
         raise CorruptObjectError(
-            f"a row of shard {shard_no} of job {job_id} can't be read: {error}"
+            f"a row of shard {shard_no} of job {job_id} can't be read: {in_one_line(error)}"
         ) from error
+
+
+def salvaged_rows(body: bytes) -> list[Row | None]:
+    """What can be read of a damaged shard, line by line; None for a line that can't be read."""
+    return [_row_or_none(line) for line in body.split(b"\n")[1:] if line]
+
+
+def _row_or_none(line: bytes) -> Row | None:
+    try:
+        return Row.model_validate_json(line)
+    except ValidationError:
+        return None
 
 
 def decode_part(body: bytes, job_id: str, shard_no: int) -> list[Outcome]:
@@ -89,7 +102,7 @@ def decode_part(body: bytes, job_id: str, shard_no: int) -> list[Outcome]:
         return [Outcome.model_validate_json(line) for line in _lines(body)]
     except ValidationError as error:
         raise CorruptObjectError(
-            f"an outcome of shard {shard_no} of job {job_id} can't be read: {error}"
+            f"an outcome of shard {shard_no} of job {job_id} can't be read: {in_one_line(error)}"
         ) from error
 
 

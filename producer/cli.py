@@ -18,7 +18,7 @@ from jobs.remove import JobInUseError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError
 from jobs.submission import SubmissionRemovedError
-from jobs.validation import own_words
+from jobs.validation import sentence
 from producer.commands import control, look, upkeep
 from producer.commands.dead import dead
 from producer.commands.evaluate import evaluate
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     except JobFailedError:
         sys.exit(1)
     except ValidationError as error:
-        _complain("; ".join(_sentence(dict(each)) for each in error.errors()))
+        _complain("; ".join(sentence(dict(each)) for each in error.errors()))
     except redis.RedisError as error:
         _complain(f"Redis went away: {error}; the job goes on when it is back")
     except _USERS_FAULT as error:
@@ -100,12 +100,6 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.addFilter(_Once())
     logging.basicConfig(level=logging.WARNING, format="bydawn: %(message)s", handlers=[handler])
-
-
-def _sentence(error: dict[str, object]) -> str:
-    where = ".".join(str(part) for part in error["loc"]) if isinstance(error["loc"], tuple) else ""
-    message = own_words(error)
-    return f"{where}: {message}" if where else message
 
 
 def _complain(message: str) -> None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from jobs.documents import SUFFIXES
 from jobs.prompt_template import PromptTemplate
@@ -14,6 +13,7 @@ from jobs.stores.patterns import is_pattern
 from jobs.stores.s3_access import DEFAULT_ACCESS, S3Access
 from jobs.stores.source import list_source
 from producer.errors import UserError
+from producer.option_files import from_json, read_text
 
 
 def input_rows(
@@ -68,7 +68,9 @@ def parse_choices(choices: str | None) -> tuple[str, ...] | None:
 
 def parse_schema(file: Path | None) -> str | None:
     """The JSON schema in a file, as a text."""
-    return None if file is None else json.dumps(_read_json(file))
+    if file is None:
+        return None
+    return json.dumps(from_json(file, read_text(file), "--json-schema takes a JSON object"))
 
 
 def parse_prompt(file: Path | None) -> PromptTemplate | None:
@@ -76,26 +78,9 @@ def parse_prompt(file: Path | None) -> PromptTemplate | None:
     if file is None:
         return None
     try:
-        return PromptTemplate.of(_read_text(file))
+        return PromptTemplate.of(read_text(file))
     except ValueError as error:
         raise UserError(f"--prompt-file {file}: {error}") from error
-
-
-def _read_json(path: Path) -> Any:
-    text = _read_text(path)
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}") from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8; save it as UTF-8") from error
 
 
 def identity(source: str) -> str:

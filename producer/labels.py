@@ -1,6 +1,5 @@
 """Labels and labelled examples from the command line and from files."""
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow
 from jobs.spec import Example, Label
 from jobs.validation import own_words
 from producer.errors import UserError
+from producer.option_files import from_json, read_text
+from producer.plain import shown
 
 GIVE_LABELS = "give the labels as --labels a,b,c or as --labels-file FILE, or --head HEAD of `bydawn fit`"
 
@@ -38,7 +39,17 @@ class LabelSet(BaseModel):
 
 
 class _StrictLoader(yaml.BaseLoader):  # type: ignore[misc]  # it ships no types
-    """Builds texts, lists and mappings only: `no`, `1.0` and `2024-01-01` are labels as they are written."""
+    """Builds texts, lists and mappings only: `no`, `1.0` and `2024-01-01` are labels as they are written.
+
+    Without aliases, by which a few lines stand for more than there is memory.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            problem = f"*{event.anchor} is an alias: write out what it stands for"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
 
 
 def _mapping_without_twins(loader: _StrictLoader, node: yaml.MappingNode) -> dict[str, Any]:
@@ -108,19 +119,19 @@ def _described(name: str, value: Any) -> Any:
 def _given(file: Path, number: int, item: Any) -> _Given:
     given = {"name": item} if isinstance(item, str) else item
     if not isinstance(given, dict):
-        raise UserError(f"{file}: label {number} is {item!r:.60}; give a name, or a mapping with {_KEYS}")
+        raise UserError(f"{file}: label {number} is {shown(item)}; give a name, or a mapping with {_KEYS}")
     try:
         return _Given.model_validate(given)
     except ValidationError as error:
         name = given.get("name", number)
-        raise UserError(f"{file}: label {name!r:.60}: {_reasons(error)}; a label has {_KEYS}") from error
+        raise UserError(f"{file}: label {shown(name)}: {_reasons(error)}; a label has {_KEYS}") from error
 
 
 def _label(where: str, given: _Given) -> Label:
     try:
         return Label(name=given.name, description=given.description)
     except ValidationError as error:
-        raise UserError(f"{where}: label {given.name!r:.60} can't be used: {_reasons(error)}") from error
+        raise UserError(f"{where}: label {shown(given.name)} can't be used: {_reasons(error)}") from error
 
 
 def _text(file: Path, given: _Given, text: str) -> str:
@@ -135,21 +146,11 @@ def _reasons(error: ValidationError) -> str:
 
 
 def _read(file: Path) -> Any:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{file} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8: save it as such") from error
+    text = read_text(file)
     # JSON apart: its \/ and its tabs are no YAML.
-    return _from_json(file, text) if file.suffix.lower() == ".json" else _from_yaml(file, text)
-
-
-def _from_json(file: Path, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file} is not JSON: {error}; YAML needs the suffix .yaml") from error
+    if file.suffix.lower() == ".json":
+        return from_json(file, text, "YAML needs the suffix .yaml")
+    return _from_yaml(file, text)
 
 
 def _from_yaml(file: Path, text: str) -> Any:
@@ -208,7 +209,7 @@ def _example(row: InputRow, label_field: str, known: Sequence[str]) -> Example:
         )
     if (label := row.columns[label_field]) not in known:
         raise InputError(
-            row.where, f"{label!r:.60} in {label_field!r} is not among the labels {', '.join(known):.400}"
+            row.where, f"{shown(label)} in {label_field!r} is not among the labels {', '.join(known):.400}"
         )
     assert row.text is not None
     return Example(text=row.text, label=str(label))

@@ -10,6 +10,9 @@ from jobs.settings import DEFAULT_MODEL
 
 INPUT, JOB, WHERE = "Input", "Job", "Where"
 
+MAX_ROWS = 1_000_000_000
+MAX_TOKENS = 1_000_000
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -27,8 +30,12 @@ IdField = Annotated[
         help="The column that holds the row's id.", rich_help_panel=INPUT, show_default="id, else line"
     ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N rows.", rich_help_panel=INPUT)]
-Sample = Annotated[int | None, typer.Option(min=1, help="N rows at random.", rich_help_panel=INPUT)]
+Limit = Annotated[
+    int | None, typer.Option(min=1, max=MAX_ROWS, help="Only the first N rows.", rich_help_panel=INPUT)
+]
+Sample = Annotated[
+    int | None, typer.Option(min=1, max=MAX_ROWS, help="N rows at random.", rich_help_panel=INPUT)
+]
 SampleSeed = Annotated[int | None, typer.Option(help="Of --sample.", rich_help_panel=INPUT, show_default="0")]
 
 Format = Annotated[

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Literal
 
 import redis
 from pydantic import AwareDatetime, BaseModel
@@ -11,8 +12,10 @@ from jobs import layout, queues
 from jobs.control import Controls, read_controls
 from jobs.ledger import Ledger
 from jobs.manifest import JobState, Manifest, Priority
+from jobs.names import time_of
 from jobs.outcome import Counts
-from jobs.papers import read_manifest, read_report
+from jobs.papers import NoSuchJobError, read_manifest, read_report
+from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.spec import Kind
 from jobs.stores import ObjectStore
 
@@ -39,6 +42,15 @@ class JobOverview(BaseModel):
     retry_of: str | None
 
 
+class UnreadableJob(BaseModel):
+    """A job of which no more can be told: its papers are damaged, or a newer version's."""
+
+    job_id: str
+    state: Literal["unreadable", "newer"]
+    created_at: AwareDatetime | None
+    reason: str
+
+
 class QueueDepth(BaseModel):
     """Messages (shards) waiting per priority, and shards that workers hold."""
 
@@ -48,10 +60,6 @@ class QueueDepth(BaseModel):
     bulk: int = 0
     in_flight: int = 0
     workers: int = 0
-
-    @property
-    def backlog(self) -> int:
-        return self.urgent + self.standard + self.bulk
 
 
 def job_overview(store: ObjectStore, ledger: Ledger | None, job_id: str) -> JobOverview:
@@ -68,12 +76,24 @@ def job_overview(store: ObjectStore, ledger: Ledger | None, job_id: str) -> JobO
     return _overview(manifest, controls, JobState.RUNNING, progress.counts, settled, running, None)
 
 
-def recent_jobs(store: ObjectStore, ledger: Ledger | None, limit: int) -> Iterator[JobOverview]:
-    """The newest jobs first."""
+def recent_jobs(
+    store: ObjectStore, ledger: Ledger | None, limit: int
+) -> Iterator[JobOverview | UnreadableJob]:
+    """The newest jobs first; whatever is wrong with one, the others are told all the same."""
     job_ids = sorted(store.folders(layout.JOBS_PREFIX))
     for job_id in reversed(job_ids[-limit:]):
-        if store.exists(layout.manifest(job_id)):
+        try:
             yield job_overview(store, ledger, job_id)
+        except NoSuchJobError:  # not whole yet, or removed a moment ago
+            continue
+        except NewerFormatError as error:
+            yield _unreadable(job_id, "newer", error)
+        except CorruptObjectError as error:
+            yield _unreadable(job_id, "unreadable", error)
+
+
+def _unreadable(job_id: str, state: Literal["unreadable", "newer"], error: Exception) -> UnreadableJob:
+    return UnreadableJob(job_id=job_id, state=state, created_at=time_of(job_id), reason=str(error))
 
 
 def queue_depths(store: ObjectStore, ledger: Ledger) -> list[QueueDepth]:

@@ -19,7 +19,7 @@ from jobs.dead_letters import DeadLetters
 from jobs.ledger import Ledger
 from jobs.manifest import JobState, Report, ResultFormat
 from jobs.spec import Kind
-from producer.overview import JobOverview, QueueDepth
+from producer.overview import JobOverview, QueueDepth, UnreadableJob
 from producer.plain import plain
 from producer.states import shown_end, shown_state, style_of
 
@@ -152,7 +152,7 @@ def _labels(line: dict[str, Any]) -> str:
     return str(line["label"])
 
 
-def show_jobs(jobs: Iterable[JobOverview]) -> None:
+def show_jobs(jobs: Iterable[JobOverview | UnreadableJob]) -> None:
     console = output_console()
     more = [name for name, from_columns in _WIDE_COLUMNS.items() if console.width >= from_columns]
     table = Table(box=None, padding=(0, 1, 0, 0))
@@ -161,15 +161,40 @@ def show_jobs(jobs: Iterable[JobOverview]) -> None:
         table.add_column(name, no_wrap=True, min_width=width)
     for name, width in (("rows", 7), ("not ok", 6), ("age", 10)):
         table.add_column(name, no_wrap=True, min_width=width, justify="right")
-    for name in (*more, "source"):
+    for name in more:
         table.add_column(name, no_wrap=True)
+    table.add_column("source")
+    unreadable: list[str] = []
     for job in jobs:
-        counts, state = job.counts, shown_state(job)
-        age = duration((datetime.now(UTC) - job.created_at).total_seconds())
-        numbers = (f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}", age)
-        wide = (str(getattr(job, name)) for name in more)
-        table.add_row(job.job_id, job.kind, Text(state, style_of(state)), *numbers, *wide, _plain(job.source))
+        if isinstance(job, UnreadableJob):
+            unreadable.append(job.job_id)
+            table.add_row(*_unreadable_cells(job, more))
+        else:
+            table.add_row(*_job_cells(job, more))
     console.print(table)
+    if unreadable:
+        say(f"`bydawn status {unreadable[0]}` says why no more can be told of it, and what to do")
+
+
+def _job_cells(job: JobOverview, more: Sequence[str]) -> list[str | Text]:
+    counts, state = job.counts, shown_state(job)
+    numbers = (f"{counts.rows:,}/{job.rows:,}", f"{counts.rows - counts.ok:,}", _age(job.created_at))
+    wide = (str(getattr(job, name)) for name in more)
+    return [job.job_id, job.kind, Text(state, style_of(state)), *numbers, *wide, _one_line(job.source)]
+
+
+def _unreadable_cells(job: UnreadableJob, more: Sequence[str]) -> list[str | Text]:
+    age = "" if job.created_at is None else _age(job.created_at)
+    unknown = [""] * len(more)
+    return [job.job_id, "", Text(job.state, style_of(job.state)), "", "", age, *unknown, ""]
+
+
+def _one_line(text: str) -> Text:
+    return Text(plain(text), no_wrap=True, overflow="ellipsis")
+
+
+def _age(created_at: datetime) -> str:
+    return duration((datetime.now(UTC) - created_at).total_seconds())
 
 
 def show_open_job(job: JobOverview) -> None:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from jobs.validation import own_words
 from producer.errors import UserError
+from producer.plain import shown
 
 _OPTIONS = {"labels": "--labels or --labels-file"}  # the others are named as their field is
 _FREE_WORDS = {
@@ -35,4 +36,4 @@ def _allowed(error: Any) -> str:
 
 
 def _shown(given: Any) -> str:
-    return "empty" if given in ("", (), []) else repr(given)[:100]
+    return "empty" if given in ("", (), []) else shown(given)

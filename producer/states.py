@@ -13,6 +13,8 @@ _STYLES = {
     "cancelled": "yellow",
     "expired": "yellow",
     "failed": "red",
+    "unreadable": "red",
+    "newer": "magenta",
 }
 
 

@@ -171,7 +171,7 @@ def _idempotency(key: str) -> str:
 
 
 def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:40]
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:40]
 
 
 @dataclass(slots=True)
@@ -238,7 +238,8 @@ def _readable_by_workers(row: InputRow, allowed: tuple[str, ...]) -> InputRow:
 def _stored_row(store: ObjectStore, order: Order, job_id: str, row_no: int, row: InputRow) -> Row:
     columns = _kept_columns(order, row)
     if not _can_be_read_again(columns):
-        return Row(id=row.id, error=Code.BAD_REQUEST)
+        kept = {name: value for name, value in columns.items() if _can_be_read_again({name: value})}
+        return Row(id=row.id, columns=kept, error=Code.BAD_REQUEST)
     document = None if row.document is None else _stored_document(store, job_id, row_no, row.id, row.document)
     return Row(id=row.id, text=row.text, document=document, columns=columns, error=row.error)
 

@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+from jobs.heads import Head
 from jobs.manifest import ServedModel
-from jobs.spec import ClassifySpec, Spec
+from jobs.spec import ClassifySpec, EmbedSpec, Spec
 from producer.errors import UserError
 from producer.labels import GIVE_LABELS
 
 
-def suited_spec(spec: Spec, served: ServedModel) -> Spec:
-    """The spec as this model does it; raises UserError where it can't."""
+def suited_spec(spec: Spec, served: ServedModel, head: Head | None = None) -> Spec:
+    """The spec, with the head that it refers to, as this model does it; raises UserError where it can't."""
+    if head is not None:
+        _check_layer(head.card.vectors.layer, served, "the head reads")
     if isinstance(spec, ClassifySpec) and spec.head is not None and "embed" in served.kinds:
         return spec  # the model is only asked for vectors
     if spec.kind not in served.kinds:
@@ -18,7 +21,16 @@ def suited_spec(spec: Spec, served: ServedModel) -> Spec:
             f"the model {served.name} can't {spec.kind}: it can {' and '.join(served.kinds)}; "
             "name another with --model"
         )
+    if isinstance(spec, EmbedSpec):
+        _check_layer(spec.layer, served, "--layer is")
     return _suited_labels(spec, served) if isinstance(spec, ClassifySpec) else spec
+
+
+def _check_layer(layer: int, served: ServedModel, words: str) -> None:
+    if (last := served.num_layers) is not None and not -last - 1 <= layer <= last:
+        raise UserError(
+            f"{words} {layer}, and the model {served.name} has the layers 0 to {last}, or -1 for the last"
+        )
 
 
 def _suited_labels(spec: ClassifySpec, served: ServedModel) -> ClassifySpec:

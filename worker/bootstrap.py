@@ -170,6 +170,7 @@ def publish_model(store: ObjectStore, model: Model, name: str) -> None:
         fingerprint=model.fingerprint,
         name=name,
         max_model_len_tokens=model.max_model_len,
+        num_layers=model.num_layers,
         kinds=_kinds(model.abilities),
         labels=model.abilities.labels,
         multi_label=model.abilities.multi_label,

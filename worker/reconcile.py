@@ -43,6 +43,8 @@ class Reconciler:
         # Seen without a lease and a message in the last pass. A message that was taken a moment ago has
         # neither for an instant, so only what is seen twice counts as lost.
         self._suspects: set[str] = set()
+        # What the last pass said is wrong with a job: said once, for a pass comes every few seconds.
+        self._told: dict[str, str] = {}
 
     def reconcile_if_leader(self) -> None:
         """One pass, unless another worker does them."""
@@ -56,6 +58,7 @@ class Reconciler:
     def reconcile_all(self) -> None:
         """One pass over all open jobs."""
         suspects: set[str] = set()
+        wrong: dict[str, str] = {}
         for key in list(self._store.list(layout.OPEN_PREFIX)):
             job_id = key.removeprefix(layout.OPEN_PREFIX)
             try:
@@ -63,8 +66,10 @@ class Reconciler:
             except (redis.RedisError, StoreUnavailable):
                 raise
             except Exception as error:  # whatever is wrong with one job, the others must be mended
-                log.error("action=reconcile job=%s error=%s: %s", job_id, type(error).__name__, error)
-        self._suspects = suspects
+                wrong[job_id] = f"{type(error).__name__}: {error}"
+                if self._told.get(job_id) != wrong[job_id]:
+                    log.error("action=reconcile job=%s error=%s", job_id, wrong[job_id])
+        self._suspects, self._told = suspects, wrong
 
     def _look_at(self, job_id: str) -> set[str]:
         try:

@@ -15,9 +15,10 @@ from pydantic import JsonValue
 from jobs import layout
 from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
-from jobs.shards import CorruptObjectError, decode_shard
+from jobs.shards import CorruptObjectError, decode_shard, salvaged_rows
 from jobs.spec import ClassifySpec, Kind, Spec, SummarizeSpec
 from jobs.stores import ObjectStore
+from worker.given_columns import GivenColumns
 
 ReadPart = Callable[[Manifest, int], Iterator[Outcome]]
 Record = dict[str, JsonValue]
@@ -84,9 +85,9 @@ def _json_lines(records: Iterable[Record]) -> Iterator[bytes]:
 class _Table:
     """Every row with its input's columns, its result, and how it ended.
 
-    A column of the user's is never overwritten, also not by a result of the same name; documents, which
-    have no columns, get their ids. The columns are known only after a pass over all shards: the records of
-    a JSONL file need not be alike.
+    A column of the user's is never overwritten, also not by a result of the same name; where none holds the
+    ids, one of ours does. The columns are known only after a pass over all shards: the records of a JSONL
+    file need not be alike.
     """
 
     def __init__(self, store: ObjectStore, manifest: Manifest, read_part: ReadPart) -> None:
@@ -94,24 +95,30 @@ class _Table:
         self._manifest = manifest
         self._read_part = read_part
         rows = chain.from_iterable(self._rows(shard_no) for shard_no in range(manifest.num_shards))
-        self._given = list(dict.fromkeys(name for row in rows for name in row.columns))
+        given = GivenColumns()
+        for row in rows:
+            given.look_at(row)
         fields = (*_result_fields(manifest.spec), *_END_FIELDS)
-        self._names = {field: _free_name(field, self._given) for field in fields}
+        self._names = {field: _free_name(field, given.names) for field in fields}
+        self._types = given.types()
+        if (id_column := given.id_column) is None:
+            id_column = _free_name(_ID, given.names)
+            self._types = {id_column: pa.string(), **self._types}
+        self._id_column = id_column
 
     @property
     def columns(self) -> list[str]:
-        return [*(self._given or [_ID]), *self._names.values()]
+        return [*self._types, *self._names.values()]
 
     def schema(self) -> pa.Schema:
-        """The types of the user's columns are known only when all rows are, so these are written as text."""
-        types = {name: _ARROW_TYPES.get(field, pa.string()) for field, name in self._names.items()}
-        return pa.schema([(name, types.get(name, pa.string())) for name in self.columns])
+        own = {name: _ARROW_TYPES.get(field, pa.string()) for field, name in self._names.items()}
+        return pa.schema({**self._types, **own})
 
     def records(self) -> Iterator[Record]:
         for shard_no in range(self._manifest.num_shards):
             outcomes = self._read_part(self._manifest, shard_no)
             for row, outcome in zip(self._rows(shard_no), outcomes, strict=True):
-                given = row.columns if self._given else {_ID: row.id}
+                given = {self._id_column: row.id, **row.columns}
                 ends = {"status": outcome.status.value, "error": outcome.code}
                 values = {**(outcome.result or {}), **ends}
                 yield {**given, **{name: values.get(field) for field, name in self._names.items()}}
@@ -120,8 +127,10 @@ class _Table:
         body = self._store.get(layout.shard(self._manifest.job_id, shard_no)) or b""
         try:
             return decode_shard(body, self._manifest.job_id, shard_no)
-        except CorruptObjectError:  # its outcomes, all failed, are what is left of its rows
-            return [Row(id=outcome.id) for outcome in self._read_part(self._manifest, shard_no)]
+        except CorruptObjectError:  # its outcomes, all failed, have an id for each row
+            found = {row.id: row for row in salvaged_rows(body) if row is not None}
+            ids = (outcome.id for outcome in self._read_part(self._manifest, shard_no))
+            return [found.get(row_id) or Row(id=row_id) for row_id in ids]
 
 
 def _result_fields(spec: Spec) -> tuple[str, ...]:
@@ -162,7 +171,7 @@ def _csv_chunks(columns: list[str], records: Iterator[Record]) -> Iterator[bytes
 
 
 def _cell(value: JsonValue) -> str | int | float | None:
-    if value is None or isinstance(value, str | int | float):
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
         return value
     return json.dumps(value, ensure_ascii=False)
 

@@ -16,7 +16,7 @@ from worker.document_parsers import DocumentParsers
 
 _EXPLANATIONS = {
     Code.EMPTY_TEXT: "the row's text is empty",
-    Code.UNDECODABLE: "the row's text is not valid UTF-8",
+    Code.UNDECODABLE: "the row is not valid UTF-8, or has half of a character escaped, as \\ud83d is",
     Code.BAD_REQUEST: "the row's columns are nested too deep",
 }
 

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from datetime import UTC, datetime
+from itertools import chain, islice, repeat
 
 import redis
 
@@ -12,7 +13,7 @@ from jobs.ledger import Ledger
 from jobs.manifest import Manifest, Row
 from jobs.outcome import Counts, Outcome
 from jobs.papers import read_manifest
-from jobs.shards import CorruptObjectError, decode_shard
+from jobs.shards import CorruptObjectError, decode_shard, salvaged_rows
 from jobs.stores import ObjectStore
 from worker.checkpoints import Checkpoints
 from worker.drain import Drain, DrainOver
@@ -143,6 +144,13 @@ class ShardRunner:
             raise CorruptObjectError(f"shard {shard_no} of job {manifest.job_id} is not in the store")
         return decode_shard(body, manifest.job_id, shard_no)
 
+    def _salvaged_ids(self, manifest: Manifest, shard_no: int) -> list[str]:
+        """Of the rows of a damaged shard, as far as they can be known."""
+        body = self._store.get(layout.shard(manifest.job_id, shard_no)) or b""
+        num_rows = manifest.shard_rows[shard_no]
+        rows = islice(chain(salvaged_rows(body), repeat(None)), num_rows)
+        return [f"shard {shard_no}, row {n}" if row is None else row.id for n, row in enumerate(rows)]
+
     def _after_error(self, job_id: str, shard_no: int, error: Exception) -> None:
         try:
             self._ledger.forget_progress(job_id, shard_no)
@@ -165,7 +173,7 @@ class ShardRunner:
         try:
             row_ids = [row.id for row in self._read_rows(manifest, shard_no)]
         except CorruptObjectError:
-            row_ids = [f"shard {shard_no}, row {row_no}" for row_no in range(manifest.shard_rows[shard_no])]
+            row_ids = self._salvaged_ids(manifest, shard_no)
         message = f"the whole shard broke: {type(error).__name__}: {error}"
         done = self._checkpoints.read(job_id, shard_no).outcomes
         outcomes = [done.get(row_id) or Outcome.failed(row_id, code_of(error), message) for row_id in row_ids]

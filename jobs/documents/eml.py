@@ -14,6 +14,9 @@ _HEADERS = ("Subject", "From", "To", "Date")
 _PLAIN_TYPES = frozenset({"text/plain", "text/markdown"})
 _BODY_TYPES = _PLAIN_TYPES | {"text/html"}
 _MAIL_TYPES = frozenset({"message/rfc822", "message/global"})
+_MAX_ADDRESSES = 10  # to whom it went besides says nothing of what it says
+_MAX_HEADER_CHARS = 1000  # no subject that a person wrote is longer
+_MAX_PARSED_CHARS = 20_000
 _MAX_FORWARDS = 4  # of a mail in a mail in a mail; who forwards more often rarely means the innermost
 
 
@@ -30,7 +33,32 @@ def parse_eml(body: bytes) -> Document:
 
 
 def _headers(mail: MIMEPart) -> str:
-    return "\n".join(f"{name}: {mail[name]}" for name in _HEADERS if mail[name])
+    raw = {name.title(): str(value) for name, value in reversed([*mail.raw_items()])}  # the first counts
+    lines = ((name, _header(name, raw[name])) for name in _HEADERS if name in raw)
+    return "\n".join(f"{name}: {said}" for name, said in lines if said)
+
+
+def _header(name: str, raw: str) -> str:
+    begin, rest = _parted(raw)
+    value = policy.default.header_fetch_parse(name, begin)
+    addresses = getattr(value, "addresses", ())
+    num_more = max(0, len(addresses) - _MAX_ADDRESSES) + rest.count("@")
+    if not addresses or not num_more:
+        return _short(value)
+    return f"{_short(', '.join(map(str, addresses[:_MAX_ADDRESSES])))} and {num_more:,} more"
+
+
+def _parted(raw: str) -> tuple[str, str]:
+    """What of a header is parsed, to the end of an address: thousands of them take the library a minute."""
+    if len(raw) <= _MAX_PARSED_CHARS:
+        return raw, ""
+    end = raw.rfind(",", 0, _MAX_PARSED_CHARS)
+    end = _MAX_PARSED_CHARS if end < 0 else end
+    return raw[:end], raw[end:]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_HEADER_CHARS else f"{text[:_MAX_HEADER_CHARS].rstrip()}\u2026"
 
 
 def _said_by(mail: MIMEPart, forwards: int) -> Iterator[str]:
@@ -105,7 +133,7 @@ def _attachment(part: MIMEPart, forwards: int) -> str:
             said = _forwarded(part, forwards)
         elif part.get_content_type() in _PLAIN_TYPES:
             said = _text(part)
-    return _joined([f"Attachment: {part.get_filename() or part.get_content_type()}", said])
+    return _joined([f"Attachment: {_short(part.get_filename() or part.get_content_type())}", said])
 
 
 def _forwarded(part: MIMEPart, forwards: int) -> str:

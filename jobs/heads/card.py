@@ -1,12 +1,11 @@
 """What a head is, where it may be used, and how it did on rows that it was not fitted on."""
 
-from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from jobs.manifest import Model
-from jobs.spec import EmbedSpec, Label
+from jobs.spec import EmbedSpec, LabelName, check_labels_differ
 
 HEAD_FORMAT: Literal[1] = 1
 
@@ -50,7 +49,7 @@ class HeadCard(_Paper):
     loaded_as: str = Field(min_length=1, max_length=4096)
     """The name, folder or file under which `--model` finds it."""
     vectors: EmbedSpec
-    labels: tuple[str, ...] = Field(min_length=2, max_length=1000)
+    labels: tuple[LabelName, ...] = Field(min_length=2, max_length=1000)
     num_features: int = Field(ge=1, le=1 << 16)
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     rows: int = Field(ge=1)
@@ -72,9 +71,6 @@ class HeadCard(_Paper):
 
     @field_validator("labels")
     @classmethod
-    def _each_once(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        for label, times in Counter(labels).items():
-            Label(name=label)
-            if times > 1:
-                raise ValueError(f"the label {label!r} is given {times} times")
-        return labels
+    def _differ(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        check_labels_differ(names)
+        return names

@@ -1,13 +1,12 @@
 """CSV and TSV, as RFC 4180 and spreadsheets write them."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from jobs.readers.row import InputError
-from jobs.readers.table import Record, Table
+from jobs.readers.table import Record, Table, check_unlike
 from jobs.readers.undecodable import decoded_lines, is_undecodable
 
 if TYPE_CHECKING:
@@ -46,13 +45,17 @@ def _records(reader: "Reader", name: str) -> Iterator[tuple[int, list[str]]]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise InputError(
-                f"{name}:{line_no}", f"{error}; look for a quote that is missing or not doubled"
-            ) from error
+            raise InputError(f"{name}:{line_no}", _fault(error)) from error
         if fields is None:
             return
         if fields:
             yield line_no, fields
+
+
+def _fault(error: csv.Error) -> str:
+    if "new-line character" in str(error):
+        return "a CR without an LF, as old Macs end lines: save the file with LF or CRLF, or quote the field"
+    return f"{error}; look for a quote that is missing or not doubled"
 
 
 def _record(fields: list[str], names: list[str], name: str, line_no: int) -> Record:
@@ -70,5 +73,4 @@ def _check_names(names: list[str], where: str) -> None:
         raise InputError(where, "the file is empty; its first line must name the columns")
     if any(map(is_undecodable, names)):
         raise InputError(where, "the header is not UTF-8; save the file as UTF-8")
-    if repeated := [column for column, times in Counter(names).items() if times > 1]:
-        raise InputError(where, f"columns come more than once: {', '.join(repeated)}; rename them")
+    check_unlike(names, where)

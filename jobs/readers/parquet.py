@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from pydantic import JsonValue
 
 from jobs.readers.row import InputError
-from jobs.readers.table import Record, Table
+from jobs.readers.table import Record, Table, check_unlike
 
 BATCH_ROWS = 1024
 WORDY_TYPES = ("string", "large_string", "binary", "large_binary", "list", "large_list", "struct", "map")
@@ -24,6 +24,7 @@ def parquet_table(file: BinaryIO, name: str) -> Table:
     except pa.ArrowException as error:
         raise InputError(name, f"not a readable Parquet file ({error}); write it anew") from error
     schema = source.schema_arrow
+    check_unlike(schema.names, name)
     wordy = [field.name for field in schema if str(field.type).startswith(WORDY_TYPES)]
     return Table(name, schema.names, wordy, _records(source, name))
 

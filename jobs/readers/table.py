@@ -1,7 +1,9 @@
 """Records of any format as rows."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -20,6 +22,8 @@ class Record:
 
     line_no: int
     columns: dict[str, JsonValue]
+    is_known_utf8: bool = False
+    """Its bytes are, so what can't be written of it was escaped (JSON's `\\ud83d`, half of a character)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,12 @@ class Table:
     records: Iterator[Record]
 
 
+def check_unlike(names: Sequence[str], where: str) -> None:
+    """Raise `InputError` where two columns have one name, and one of them would be lost."""
+    if repeated := [column for column, times in Counter(names).items() if times > 1]:
+        raise InputError(where, f"columns come more than once: {', '.join(repeated)}; rename them")
+
+
 def table_rows(table: Table, *, text_field: str | None, id_field: str | None) -> Iterator[InputRow]:
     """The rows of a table; raises `InputError` for a row without an id, and for a file that is no UTF-8."""
     fields = choose_fields(table.name, table.names, table.wordy, text_field=text_field, id_field=id_field)
@@ -39,7 +49,8 @@ def table_rows(table: Table, *, text_field: str | None, id_field: str | None) ->
     for record in table.records:
         row = _row(record, fields, f"{table.name}:{record.line_no}")
         yield row
-        encoding.check(row)
+        if not record.is_known_utf8:
+            encoding.check(row)
 
 
 @dataclass(slots=True)
@@ -65,7 +76,16 @@ def _row(record: Record, fields: Fields, where: str) -> InputRow:
     try:
         return _row_of(row_id, record, fields, where)
     except RecursionError:  # JSON can be nested deeper than Python's calls
-        return InputRow(row_id, where, error=Code.BAD_REQUEST)
+        return InputRow(row_id, where, columns=_shallow(record.columns), error=Code.BAD_REQUEST)
+
+
+def _shallow(columns: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Those that can be looked into: so that the row is still known by them in joined results."""
+    kept: dict[str, JsonValue] = {}
+    for name, value in columns.items():
+        with suppress(RecursionError):
+            kept[str(with_marks(name))] = with_marks(value)
+    return kept
 
 
 def _row_of(row_id: str, record: Record, fields: Fields, where: str) -> InputRow:
@@ -86,6 +106,10 @@ def record_id(record: Record, field: str | None, where: str) -> str:
     given = record.columns.get(field)
     if isinstance(given, bool) or not isinstance(given, str | int | float) or given == "":
         raise InputError(where, f"{field!r} must be a text or a number that names the row, not {given!r}")
+    if is_undecodable(given) and record.is_known_utf8:
+        raise InputError(
+            where, f"the id in {field!r} has half of a character in it ({given!a}): escape both, or none"
+        )
     if is_undecodable(given):
         raise InputError(where, f"the id in {field!r} is not UTF-8; save the file as UTF-8")
     return str(given)

@@ -4,7 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jobs.spec.classify import ClassifySpec, Example, HeadRef, Label
+from jobs.spec.classify import (
+    ClassifySpec,
+    Example,
+    HeadRef,
+    Label,
+    LabelName,
+    check_labels_differ,
+)
 from jobs.spec.embed import EmbedSpec
 from jobs.spec.generate import GenerateSpec
 from jobs.spec.summarize import SummarizeSpec
@@ -20,6 +27,8 @@ __all__ = [
     "HeadRef",
     "Kind",
     "Label",
+    "LabelName",
     "Spec",
     "SummarizeSpec",
+    "check_labels_differ",
 ]

@@ -1,8 +1,10 @@
 """Labels, examples, and what is asked of a classification."""
 
-from typing import Literal, Self
+import unicodedata
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from jobs.spec.base import BaseSpec
 
@@ -15,17 +17,54 @@ Calibration = Literal["learned", "content-free", "in-domain", "none"]
 texts without content, from random words of the rows; or nothing."""
 
 
+_UNSEEN = {"Cc", "Zl", "Zp"}  # control characters, and ends of lines and paragraphs
+_REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def _seen_as_it_is(name: str) -> str:
+    for each in name:
+        if unicodedata.category(each) in _UNSEEN or unicodedata.bidirectional(each) in _REORDERING:
+            raise ValueError(
+                f"the label {name!r} has the character U+{ord(each):04X} in it, which moves or hides what "
+                "stands beside it: take it out"
+            )
+    return name
+
+
+LabelName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_seen_as_it_is)]
+
+
+def _words(name: str) -> str:
+    """What a model reads of a label."""
+    return " ".join(name.replace("_", " ").split())
+
+
+def check_labels_differ(names: Iterable[str]) -> None:
+    """Raises ValueError for a label without words, and for two that read alike."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not all(_words(level) for level in name.split(LEVELS)):
+            raise ValueError(f"the label {name!r} has no words in it, or in a level between its /")
+        # One character may be written as two: e with its accent behind it.
+        reading = unicodedata.normalize("NFC", _words(name).casefold())
+        if (twin := seen.get(reading)) == name:
+            raise ValueError(f"the label {twin!r} is given twice; each must differ")
+        if twin is not None:
+            raise ValueError(f"the labels {twin!r} and {name!r} read alike; each must differ")
+        seen[reading] = name
+
+
 class Label(BaseModel):
     """A label of a classification: `name` is returned as given, the model reads its `_` as spaces."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
+    name: LabelName
     description: str | None = Field(default=None, max_length=1000)
 
     @property
     def words(self) -> str:
-        return " ".join(self.name.replace("_", " ").split())
+        return _words(self.name)
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -80,16 +119,7 @@ class ClassifySpec(BaseSpec):
     def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
         if len(labels) == 1:
             raise ValueError(f"a classification needs at least 2 labels, given is {labels[0].name}")
-        seen: dict[str, str] = {}
-        for label in labels:
-            if not all(level.replace("_", " ").strip() for level in label.path):
-                raise ValueError(f"the label {label.name!r} has no words in it, or in a level between its /")
-            if label.words.casefold() in seen:
-                twin = seen[label.words.casefold()]
-                if twin == label.name:
-                    raise ValueError(f"the label {twin!r} is given twice; each must differ")
-                raise ValueError(f"the labels {twin!r} and {label.name!r} read alike; each must differ")
-            seen[label.words.casefold()] = label.name
+        check_labels_differ(label.name for label in labels)
         return labels
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Users' inputs where they lie: a local file or folder, or an object or prefix of a bucket."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRef:
     """One file or object of an input, pinned: `version` is an S3 ETag, or a file's time and size.
@@ -32,7 +36,8 @@ class SourceRef:
 def list_source(uri: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[SourceRef]:
     """The file or object itself, or all below the folder or prefix, in the store's order of paths.
 
-    An address with a `*` is all that match it. Links to folders are not followed. The first `next` raises
+    An address with a `*` is all that match it. Links to folders are not followed, nor those to files that lie
+    elsewhere: whoever may put a link into a folder could have any file read. The first `next` raises
     `ObjectMissing` where nothing has that name.
     """
     if is_pattern(uri):
@@ -42,7 +47,7 @@ def list_source(uri: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[SourceR
     if isinstance(location, S3Location):
         yield from _list_s3(location, _shared_client(access))
     elif location.is_dir():
-        yield from (_file_ref(path) for path in _files_below(location))
+        yield from (_file_ref(path) for path in _own_files(location))
     else:
         yield _file_ref(location)
 
@@ -108,6 +113,19 @@ def _belongs(key: str, asked: str) -> bool:
     """`docs` stands for the object of that name and for what is below `docs/`, not for `docs-old/`."""
     folder = asked if asked.endswith("/") or not asked else f"{asked}/"
     return key == asked or (key.startswith(folder) and not key.endswith("/"))
+
+
+def _own_files(folder: Path) -> Iterator[Path]:
+    """All below the folder, but links that lead out of it; how many these are is said at the end."""
+    root = folder.resolve()
+    num_left_out = 0
+    for path in _files_below(folder):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            num_left_out += 1
+        else:
+            yield path
+    if num_left_out:
+        log.warning("%s: left out %d links to files outside of it", folder, num_left_out)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -20,7 +20,14 @@ from producer import options, screen
 from producer.connection import connect_ledger, connect_store, settings_from
 from producer.errors import JobFailedError, UserError
 from producer.export import export
-from producer.overview import JobOverview, QueueDepth, job_overview, queue_depths, recent_jobs
+from producer.overview import (
+    JobOverview,
+    QueueDepth,
+    UnreadableJob,
+    job_overview,
+    queue_depths,
+    recent_jobs,
+)
 from producer.progress import job_bar
 from producer.watch import wait_for_report
 
@@ -56,7 +63,7 @@ def status(
 
 
 def jobs(
-    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=options.MAX_ROWS, help="The newest N.")] = 20,
     store: options.Store = "",
     broker: options.Broker = None,
     as_json: options.Json = False,
@@ -66,7 +73,7 @@ def jobs(
     objects = connect_store(settings)
     overviews = list(recent_jobs(objects, _ledger_if_there(settings), limit))
     if as_json:
-        typer.echo(TypeAdapter(list[JobOverview]).dump_json(overviews, indent=2).decode())
+        typer.echo(TypeAdapter(list[JobOverview | UnreadableJob]).dump_json(overviews, indent=2).decode())
     elif not overviews:
         screen.say(f"there is no job in {objects.uri}; `bydawn submit` makes one")
     else:

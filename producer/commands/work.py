@@ -18,7 +18,7 @@ from producer.commands.kinds import KINDS
 from producer.commands.to_its_end import to_its_end
 from producer.connection import connect, settings_from
 from producer.deadline import parse_deadline
-from producer.errors import JobFailedError
+from producer.errors import JobFailedError, UserError
 from producer.inputs import identity, input_rows, selection
 from producer.run_local import LocalRun, run_local
 from producer.served import promised, served_model
@@ -58,7 +58,7 @@ def run(
     def make_order(store: ObjectStore) -> Order:
         served = served_model(store, model)
         return Order(
-            spec=suited_spec(spec, served),
+            spec=suited_spec(spec, served, with_head),
             source=source,
             model=promised(served),
             result_format=result_format,
@@ -101,6 +101,8 @@ def submit(
     as_json: options.Json = False,
     with_head: Head | None = None,
 ) -> None:
+    if idempotency_key is not None and not idempotency_key.strip():
+        raise UserError("--idempotency-key is empty: give a key that stands for this job, or leave it out")
     settings = settings_from(store, broker)
     taken = (text_field, id_field, limit, sample, sample_seed)
     rows = input_rows(source, *taken, settings.s3)
@@ -108,7 +110,7 @@ def submit(
     connection = connect(settings)
     served = served_model(connection.store, _model(model, with_head))
     order = Order(
-        spec=suited_spec(spec, served),
+        spec=suited_spec(spec, served, with_head),
         source=source,
         model=promised(served),
         result_format=result_format,

@@ -130,9 +130,9 @@ def answer_of(fields: Fields, columns: Columns, where: str) -> Answer:
 
 
 def label_text(value: JsonValue, where: str) -> str:
-    """A label as text; numbers and truth values as JSON writes them."""
+    """A label as text, without blanks around it; numbers and truth values as JSON writes them."""
     if isinstance(value, str):
-        return value
+        return value.strip()
     if isinstance(value, list | dict) or value is None:
         raise InputError(where, f"a label must be a text, not {json.dumps(value)[:80]}")
     return json.dumps(value)
@@ -143,7 +143,7 @@ def label_set(value: JsonValue, where: str) -> frozenset[str]:
     if isinstance(value, str):
         value = json.loads(value) if _is_json_list(value) else [part.strip() for part in value.split("|")]
     items = value if isinstance(value, list) else [value]
-    return frozenset(label_text(item, where) for item in items if item != "")
+    return frozenset(label for item in items if (label := label_text(item, where)))
 
 
 def _is_json_list(text: str) -> bool:

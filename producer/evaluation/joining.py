@@ -41,6 +41,10 @@ class RowCounts:
     without_truth_examples: tuple[str, ...]
     without_value: int
 
+    def share_of_truth(self, right: int) -> float | None:
+        """Of all rows of the truth, those without an outcome as wrong; None where every row has one."""
+        return right / (self.compared + self.without_outcome) if self.without_outcome else None
+
 
 def join(truth: Truth[TruthT], results: Results) -> tuple[list[Pair[TruthT]], RowCounts]:
     """In the truth's order; raises `UserError` where no id is on both sides."""

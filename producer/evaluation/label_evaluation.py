@@ -44,12 +44,14 @@ class ConfusedPair:
 class LabelEvaluation:
     """All of it; without confidences there is neither calibration nor coverage.
 
-    `worst` are wrong labels, the surest first. `never_offered` are right labels that the job did not know.
+    `accuracy_of_truth` counts rows that the results don't have as wrong, None where they have all. `worst`
+    are wrong labels, the surest first. `never_offered` are right labels that the job did not know.
     """
 
     rows: RowCounts
     abstained: int
     figures: Classification
+    accuracy_of_truth: float | None
     calibration: Calibration | None
     coverage: tuple[Coverage, ...]
     most_confused: tuple[ConfusedPair, ...]
@@ -67,6 +69,7 @@ def evaluate_labels(pairs: Sequence[Pair[str]], rows: RowCounts, offered: frozen
         rows=rows,
         abstained=rows.answered - figures.answered,
         figures=figures,
+        accuracy_of_truth=rows.share_of_truth(figures.right),
         calibration=calibration(sure, is_right) if sure else None,
         coverage=tuple(
             coverage_at_precision(sure, is_right, each, len(pairs)) for each in PRECISIONS if sure

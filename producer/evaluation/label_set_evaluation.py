@@ -27,11 +27,15 @@ class SetMistake:
 
 @dataclass(frozen=True, slots=True)
 class LabelSetEvaluation:
-    """All of it; `worst` are the rows with the most wrong labels."""
+    """All of it; `worst` are the rows with the most wrong labels.
+
+    `accuracy_of_truth` counts rows that the results don't have as wrong, None where they have all.
+    """
 
     rows: RowCounts
     abstained: int
     figures: MultiLabel
+    accuracy_of_truth: float | None
     worst: tuple[SetMistake, ...]
     never_offered: tuple[UnknownLabel, ...]
     kind: Literal["labels"] = "labels"
@@ -47,6 +51,7 @@ def evaluate_label_sets(
         rows=rows,
         abstained=rows.answered - figures.answered,
         figures=figures,
+        accuracy_of_truth=rows.share_of_truth(figures.right),
         worst=tuple(_worst(pairs)),
         never_offered=unknown_labels(right, offered),
     )

@@ -9,6 +9,7 @@ CHOSEN_HERE = (
 TITLES = {
     "accuracy": "accuracy",
     "accuracy_answered": "of the answered",
+    "accuracy_of_truth": "of all the truth",
     "macro_f1": "macro F1",
     "calibration": "calibration error",
     "subset_accuracy": "all labels right",
@@ -28,6 +29,7 @@ TITLES = {
 MEANINGS = {
     "accuracy": "share of rows whose label is right",
     "accuracy_answered": "accuracy of the rows that have a label",
+    "accuracy_of_truth": "rows that the results don't have count as wrong",
     "macro_f1": "mean of the labels' F1, each label alike",
     "calibration": "gap between confidence and accuracy, 10 equal bins (ECE)",
     "subset_accuracy": "share of rows with all their labels and no other",

@@ -52,7 +52,7 @@ def read_results(
                 continue
             draft.answers[row_id] = answer_of(fields, columns, where)
             if not draft.offered and isinstance(scores := fields.of(columns, "scores"), dict):
-                draft.offered = frozenset(scores)
+                draft.offered = frozenset(label.strip() for label in scores)
     if errors is not None and fields.joined is None:
         _add_ends(draft, errors, access)
     return Results(source, fields.kind, draft.answers, draft.ends, draft.offered)

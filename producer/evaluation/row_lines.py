@@ -24,6 +24,8 @@ def row_lines(evaluation: Evaluation) -> list[str]:
             f"left out: {num_rows(rows.without_outcome)} of the truth that the results don't have, "
             f"as {_examples(rows.without_outcome_examples)}"
         )
+    if rows.without_outcome and not failed:
+        lines.append("failed rows are known of a run's folder, a job, and results in csv or parquet")
     if rows.without_truth:
         lines.append(
             f"left out: {num_rows(rows.without_truth)} of the results that the truth doesn't have, "

@@ -64,6 +64,8 @@ def _label_parts(evaluation: LabelEvaluation) -> Iterable[RenderableType]:
     rows = [("accuracy", number(figures.accuracy)), ("macro_f1", number(figures.macro_f1))]
     if figures.accuracy_answered is not None and figures.answered < figures.rows:
         rows.insert(1, ("accuracy_answered", number(figures.accuracy_answered)))
+    if evaluation.accuracy_of_truth is not None:
+        rows.insert(0, ("accuracy_of_truth", number(evaluation.accuracy_of_truth)))
     if evaluation.calibration is not None:
         rows.append(("calibration", number(evaluation.calibration.error)))
     yield _figures(*rows)
@@ -149,11 +151,10 @@ def _worst_labels(evaluation: LabelEvaluation) -> Table:
 def _label_set_parts(evaluation: LabelSetEvaluation) -> Iterable[RenderableType]:
     yield from _never_offered(evaluation.never_offered)
     figures = evaluation.figures
-    yield _figures(
-        ("subset_accuracy", number(figures.subset_accuracy)),
-        ("micro_f1", number(figures.micro_f1)),
-        ("macro_f1", number(figures.macro_f1)),
-    )
+    rows = [(name, number(getattr(figures, name))) for name in ("subset_accuracy", "micro_f1", "macro_f1")]
+    if evaluation.accuracy_of_truth is not None:
+        rows.insert(0, ("accuracy_of_truth", number(evaluation.accuracy_of_truth)))
+    yield _figures(*rows)
     yield _labels(figures.labels)
     if evaluation.worst:
         yield _worst_sets(evaluation)

@@ -82,7 +82,7 @@ def _text_field(table: Table, fields: TruthFields) -> str | None:
 
 
 def one_label(value: JsonValue, where: str) -> str | None:
-    return None if value is None or value == "" else label_text(value, where)
+    return None if value is None else label_text(value, where) or None
 
 
 def many_labels(value: JsonValue, where: str) -> frozenset[str] | None:

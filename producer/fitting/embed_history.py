@@ -17,6 +17,7 @@ from producer.run_local import LocalRun, run_and_deliver
 from producer.screen import warn_if_nobody_works
 from producer.served import promised, served_model
 from producer.submit import Order, submit
+from producer.suited import suited_spec
 from producer.watch import wait_for_report
 
 
@@ -49,9 +50,10 @@ def embed_by_workers(texts: Texts, connection: Connection, console: Console) -> 
 
 def order_of(texts: Texts, store: ObjectStore) -> Order:
     """The job that gives the vectors."""
-    model = promised(served_model(store, texts.model))
+    served = served_model(store, texts.model)
+    model = promised(served)
     return Order(
-        spec=texts.spec,
+        spec=suited_spec(texts.spec, served),
         source=texts.source,
         model=model,
         idempotency_key=texts.key(model.fingerprint),

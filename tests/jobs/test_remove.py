@@ -9,7 +9,7 @@ from jobs.manifest import Manifest, Report
 from jobs.outcome import Counts, Outcome, Usage
 from jobs.papers import NoSuchJobError, read_report
 from jobs.remove import JobInUseError, remove, remove_older
-from jobs.shards import encode_part
+from jobs.shards import NewerFormatError, encode_part
 from tests.worker.fakes import Bench, DyingStore, Interrupted, fake_ledger, make_job, rows
 from worker.finish import Finisher
 from worker.leases import Leases
@@ -87,6 +87,43 @@ def test_a_removal_that_dies_at_any_step_is_ended_by_the_next() -> None:
             assert step >= 4, "several steps were interrupted"
             return
     raise AssertionError("the removal never came to its end")
+
+
+@pytest.mark.parametrize("damaged", [b"{", b'{"format": 1}'])
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_job_whose_manifest_cannot_be_read_can_be_removed(damaged: bytes, has_ended: bool) -> None:
+    bench = Bench()
+    if has_ended:
+        _ended(bench, JOB)
+    else:
+        make_job(bench.store, [rows("a")], job_id=JOB)
+    bench.store.put(layout.open_marker(JOB), b"")
+    bench.store.put(layout.manifest(JOB), damaged)
+    remove(bench.store, bench.ledger, JOB)
+    free_key = layout.idempotency(f"digest-{JOB}")  # nobody can tell that it was this job's
+    assert [each for each in _traces(bench, JOB) if each != free_key] == []
+
+
+@pytest.mark.parametrize("unit", ["0", "finish"])
+def test_an_unreadable_job_that_a_worker_is_still_at_is_left_to_it(unit: str) -> None:
+    bench = Bench()
+    make_job(bench.store, [rows("a")], job_id=JOB)
+    bench.store.put(layout.manifest(JOB), b"{")
+    bench.ledger.hold(JOB, unit, "me", 60)
+    with pytest.raises(JobInUseError, match="a worker is still at"):
+        remove(bench.store, bench.ledger, JOB)
+    assert bench.store.exists(layout.shard(JOB, 0))
+
+
+def test_a_newer_versions_job_is_left_to_it_also_when_it_has_ended() -> None:
+    bench = Bench()
+    manifest = _ended(bench, JOB)
+    newer = manifest.model_copy(update={"format": 2})
+    bench.store.put(layout.manifest(JOB), newer.model_dump_json().encode())
+    before = _traces(bench, JOB)
+    with pytest.raises(NewerFormatError, match="newer version"):
+        remove(bench.store, bench.ledger, JOB)
+    assert _traces(bench, JOB) == before
 
 
 def test_a_job_that_has_not_ended_is_refused_with_what_to_do_and_stays_whole() -> None:

@@ -11,7 +11,7 @@ def serve(
     store: ObjectStore,
     alias: str = "tiny",
     fingerprint: str = FINGERPRINT,
-    kinds: tuple[Kind, ...] = ("classify",),
+    kinds: tuple[Kind, ...] = ("classify", "embed"),
 ) -> None:
     """Say that workers serve it."""
     served = ServedModel(

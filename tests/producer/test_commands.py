@@ -238,6 +238,22 @@ def test_an_ended_job_is_removed_and_a_running_one_is_not(
     assert run("rm")[0] == 2
 
 
+def test_an_unreadable_job_is_told_in_a_line_by_every_command_and_removed(
+    run: Run, store: ObjectStore, job: Manifest
+) -> None:
+    store.put(layout.manifest(JOB), b"{")
+    code, told = run("jobs")
+    assert (code, JOB in told, "unreadable" in told) == (0, True, True)
+    assert f"`bydawn status {JOB}` says why" in told
+    assert json.loads(run("jobs", "--json")[1])[0]["state"] == "unreadable"
+    for command in ("status", "cancel", "repair", "retry"):
+        code, told = run(command, JOB)
+        assert (code, told.count("\n"), f"bydawn rm {JOB}" in told) == (2, 1, True), command
+        assert "pydantic" not in told
+    assert run("rm", JOB) == (0, f"{JOB} is removed\n")
+    assert "there is no job" in run("jobs")[1]
+
+
 def test_all_jobs_of_an_age_are_removed(
     run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
 ) -> None:

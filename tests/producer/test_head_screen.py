@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.heads import LabelScore
 from producer.head_screen import show_head
 from tests.heads import card_of
 
@@ -31,10 +32,15 @@ def test_a_threshold_and_what_was_left_out_are_told(capsys: pytest.CaptureFixtur
 
 
 def test_a_label_that_would_move_the_cursor_is_shown_harmless(capsys: pytest.CaptureFixture[str]) -> None:
-    show_head(card_of(labels=("\x1b[2Jred", "[bold]blue")), Path("HEAD"), None)
+    card = card_of()
+    scores = [
+        LabelScore(label=each, precision=1, recall=1, f1=1, support=5) for each in ("\x1b[2Jred", "[b]blue")
+    ]
+    held_out = card.held_out.model_copy(update={"labels": tuple(scores)})
+    show_head(card.model_copy(update={"held_out": held_out}), Path("HEAD"), None)
     shown = capsys.readouterr().out
     assert "\x1b[2J" not in shown
-    assert "[bold]blue" in shown
+    assert "[b]blue" in shown
 
 
 def test_the_command_that_uses_a_head_has_all_that_the_fit_was_given(

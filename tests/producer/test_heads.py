@@ -1,5 +1,6 @@
 """A head's folder, and what becomes of a head from a submission to a retry and to the job's removal."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,13 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "can't be used.*not the one",
     ),
 }
+
+
+def test_labels_of_a_head_that_read_alike_are_the_heads_fault(folder: Path) -> None:
+    card = json.loads((folder / CARD_FILE).read_text()) | {"labels": ["billing", "BILLING "]}
+    (folder / CARD_FILE).write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"the head .* can't be used: .*'billing' and 'BILLING ' read alike"):
+        asked_of("--head", folder)
 
 
 @pytest.mark.parametrize("case", BROKEN)

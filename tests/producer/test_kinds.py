@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from jobs.prompt_template import PromptTemplate
 from jobs.spec import GenerateSpec, Spec, SummarizeSpec
+from producer.cli import app
 from producer.commands.compose import compose
 from producer.commands.kinds.generate import generate
 from producer.commands.kinds.summarize import summarize
@@ -24,9 +25,9 @@ def _spec(make_spec: Callable[..., Spec], *arguments: str) -> Spec:
     def act(spec: Spec) -> None:
         asked.append(spec)
 
-    app = typer.Typer()
-    app.command()(compose(make_spec, act))
-    done = CliRunner().invoke(app, list(arguments))
+    kind = typer.Typer()
+    kind.command()(compose(make_spec, act))
+    done = CliRunner().invoke(kind, list(arguments))
     assert done.exit_code == 0, done.output
     return asked[0]
 
@@ -80,6 +81,21 @@ def test_a_prompt_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path) ->
         summarize(prompt_file=file)
     with pytest.raises(UserError, match="No such file"):
         summarize(prompt_file=tmp_path / "none")
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t"])
+def test_a_key_that_stands_for_nothing_is_refused(key: str) -> None:
+    refused = CliRunner().invoke(app, ["submit", "embed", "t.csv", "--idempotency-key", key])
+    assert isinstance(refused.exception, UserError)
+    assert "--idempotency-key is empty" in str(refused.exception)
+
+
+@pytest.mark.parametrize("option", ["--limit", "--sample"])
+def test_a_number_of_rows_beyond_any_input_is_refused_by_its_option(option: str) -> None:
+    refused = CliRunner().invoke(app, ["submit", "embed", "t.csv", option, str(10**30)])
+    assert refused.exit_code == 2
+    assert option in refused.output
+    assert "1000000000" in refused.output
 
 
 @pytest.mark.parametrize(

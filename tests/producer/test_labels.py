@@ -1,11 +1,15 @@
 """Labels and examples as people write them: each is taken as it stands, or refused by its place."""
 
+import json
+import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from jobs.readers import InputError
-from jobs.spec import Example, Label
+from jobs.spec import ClassifySpec, Example, Label
 from producer.errors import UserError
 from producer.labels import drawn, parse_examples, parse_labels
 
@@ -44,12 +48,48 @@ def test_labels_of_a_file_are_taken_as_they_are_written(tmp_path: Path, name: st
         ("- a\n  b: [\n", r"l\.yaml:\d"),
         ("- !!python/object/apply:os.getcwd []\n", r"l\.yaml.*label 1 is"),
         ("just words", "must hold a list of labels"),
+        ("- &a billing\n- *a\n", r"l\.yaml:2.*\*a is an alias: write out"),
     ],
 )
 def test_a_label_that_cannot_be_used_is_told_by_file_and_place(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(UserError, match=told) as refused:
         parse_labels(None, _file(tmp_path, "l.yaml", text))
     assert "l.yaml" in str(refused.value)
+
+
+def test_a_file_of_a_few_lines_that_stands_for_more_than_there_is_memory_is_refused(tmp_path: Path) -> None:
+    bomb = ["&a [x,x,x,x,x,x,x,x,x,x]"]
+    bomb += [f"&{name} [{','.join(['*' + before] * 10)}]" for before, name in pairwise("abcdefghi")]
+    with pytest.raises(UserError, match=r"l\.yaml:2.*alias"):
+        parse_labels(None, _file(tmp_path, "l.yaml", f"- a\n- [{','.join(bomb)}]\n"))
+
+
+@pytest.mark.parametrize("odd", ["bug\x1b[31m", "two\nlines", "a\u202eb", "a\u2028b", "tab\t"])
+def test_a_label_that_would_not_be_seen_as_it_is_is_refused(tmp_path: Path, odd: str) -> None:
+    file = tmp_path / "l.json"
+    file.write_text(json.dumps(["billing", f"x{odd}x"]))
+    with pytest.raises(UserError, match=r"can't be used: name: .*has the character U\+.*take it out"):
+        parse_labels(None, file)
+
+
+@pytest.mark.parametrize("name", ["bug", "Größe", "👩\u200d💻", "未払い", "no\u00a0break"])
+def test_labels_of_every_script_are_taken_as_they_are(name: str) -> None:
+    assert parse_labels(f"other,{name}", None).labels[1].name == name
+
+
+def test_labels_that_differ_in_how_an_accent_is_written_read_alike() -> None:
+    composed, apart = (unicodedata.normalize(form, "réclamé") for form in ("NFC", "NFD"))
+    with pytest.raises(ValidationError, match="read alike"):
+        ClassifySpec(labels=(Label(name=composed), Label(name=apart)))
+    given = ClassifySpec(labels=(Label(name="other"), Label(name=apart)))
+    assert given.labels[1].name == apart, "returned as it was given"
+
+
+def test_a_large_item_in_place_of_a_label_is_shown_in_short(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="label 1 is") as refused:
+        parse_labels(None, _file(tmp_path, "l.json", json.dumps([[["x" * 99] * 99] * 99])))
+    assert len(str(refused.value)) < 600
+    assert "name, description and examples" in str(refused.value)
 
 
 @pytest.mark.parametrize(

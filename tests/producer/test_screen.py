@@ -1,4 +1,4 @@
-"""What people see of an ended job."""
+"""What people see of jobs."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,10 @@ import pytest
 
 from jobs.manifest import JobState, Report
 from jobs.outcome import Counts
-from producer.screen import show_report
+from jobs.stores import MemoryStore
+from producer.overview import UnreadableJob, job_overview
+from producer.screen import show_jobs, show_report
+from tests.worker.fakes import make_job, rows
 
 
 def report_of(counts: Counts, state: JobState, **more: Any) -> Report:
@@ -42,6 +45,29 @@ def test_marks_of_low_quality_are_told_with_how_many_rows_have_each(shown: Any) 
     assert "  1 row of low quality: no_whole_sentence 1\n" in shown(one)
     three = report_of(counts, JobState.SUCCEEDED, low_quality={"repetitive": 2, "cut_off": 1})
     assert "  3 rows of low quality: repetitive 2, cut_off 1\n" in shown(three)
+
+
+@pytest.mark.parametrize("columns", [80, 130])
+def test_a_long_source_and_an_unreadable_job_leave_the_columns_of_all_jobs_whole(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    store = MemoryStore()
+    manifest = make_job(store, [rows("a")])
+    job = job_overview(store, None, manifest.job_id).model_copy(update={"source": "docs/" * 60})
+    at = job.created_at
+    damaged = UnreadableJob(
+        job_id="20260102t000000-00000002", state="unreadable", created_at=at, reason="{" * 300
+    )
+    show_jobs([job, damaged])
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= columns
+    assert all(name in lines[0] for name in ("job", "kind", "state", "rows", "not ok", "age", "source"))
+    assert (manifest.job_id in lines[1], "generate" in lines[1], "0/1" in lines[1]) == (True, True, True)
+    assert lines[2].startswith(f"{damaged.job_id}           unreadable")
+    assert f"bydawn status {damaged.job_id}" in printed.err
 
 
 @pytest.mark.parametrize(

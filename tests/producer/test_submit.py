@@ -145,6 +145,18 @@ def test_a_row_nested_too_deep_to_be_read_again_fails_alone(
     ]
 
 
+def test_a_row_nested_too_deep_keeps_its_other_columns_in_joined_results(
+    bench: Bench, connection: Connection
+) -> None:
+    deep: Any = "x"
+    for _ in range(250):
+        deep = [deep]
+    odd = InputRow(id="odd", where="in:9", text="t", columns={"id": "odd", "deep": deep, "tags": [1]})
+    job_id = submit(connection, _order(result_format=ResultFormat.CSV), iter([odd]))
+    (row,) = decode_shard(bench.store.get(layout.shard(job_id, 0)) or b"", job_id, 0)
+    assert (row.error, row.columns) == (Code.BAD_REQUEST, {"id": "odd", "tags": [1]})
+
+
 def test_columns_are_kept_only_where_the_results_are_joined_to_them(
     bench: Bench, connection: Connection
 ) -> None:

@@ -10,6 +10,7 @@ from jobs.manifest import ServedModel
 from jobs.spec import ClassifySpec, EmbedSpec, Example, GenerateSpec, Kind, Label, Spec, SummarizeSpec
 from producer.errors import UserError
 from producer.suited import refuse_missing_labels, suited_spec
+from tests.heads import head_of, spec_of
 
 
 def served(*kinds: Kind, **more: Any) -> ServedModel:
@@ -44,6 +45,25 @@ def test_a_kind_that_the_model_cannot_do_is_refused_with_those_that_it_can(
     with pytest.raises(UserError, match=f"models/m can't {spec.kind}: it can .*embed") as caught:
         suited_spec(spec, model)
     assert all(kind in str(caught.value) for kind in model.kinds)
+
+
+@pytest.mark.parametrize("layer", [999, 13, -14])
+def test_a_layer_that_the_model_has_not_is_refused_with_those_that_it_has(layer: int) -> None:
+    twelve = served("classify", "embed", num_layers=12)
+    with pytest.raises(UserError, match=f"--layer is {layer}, and the model models/m has the layers 0 to 12"):
+        suited_spec(EmbedSpec(layer=layer), twelve)
+    head = head_of(vectors=EmbedSpec(layer=layer))
+    with pytest.raises(UserError, match=f"the head reads {layer}, and the model models/m has"):
+        suited_spec(spec_of(head), twelve, head)
+
+
+@pytest.mark.parametrize("layer", [0, 12, -1, -13])
+def test_a_layer_that_the_model_has_is_taken(layer: int) -> None:
+    twelve = served("classify", "embed", num_layers=12)
+    assert suited_spec(EmbedSpec(layer=layer), twelve) == EmbedSpec(layer=layer)
+    head = head_of(vectors=EmbedSpec(layer=layer))
+    assert suited_spec(spec_of(head), twelve, head) == spec_of(head)
+    assert suited_spec(EmbedSpec(layer=999), served("embed")) == EmbedSpec(layer=999), "the worker knows"
 
 
 def test_labels_are_the_jobs_or_the_models() -> None:

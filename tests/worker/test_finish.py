@@ -182,6 +182,6 @@ def test_csv_joins_the_results_to_the_users_columns_and_overwrites_none() -> Non
 def test_parquet_joins_them_likewise_with_numbers_as_numbers() -> None:
     table = pq.read_table(io.BytesIO(_classified(ResultFormat.PARQUET))).to_pylist()
     assert [(row["n"], row["bydawn_label"], row["confidence"]) for row in table] == [
-        ("1", "a", 0.75),
-        ("2", None, None),
+        (1, "a", 0.75),
+        (2, None, None),
     ]

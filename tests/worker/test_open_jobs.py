@@ -89,6 +89,25 @@ def test_a_strange_open_job_keeps_no_other_from_being_mended(open_key: str, mani
     assert bench.outbox.take() == [f"{JOB}/0"]
 
 
+def test_what_is_wrong_with_a_job_is_said_once_and_not_at_every_pass(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    make_job(bench.store, [rows("t")])
+    bench.store.put(layout.manifest(JOB), b"{")
+    reconciler = _reconciler(bench)
+    for _ in range(3):
+        reconciler.reconcile_all()
+    newer = b'{"format": 2}'
+    bench.store.put(layout.manifest(JOB), newer)
+    for _ in range(3):
+        reconciler.reconcile_all()
+    assert [record.message.partition("error=")[2].split(":")[0] for record in caplog.records] == [
+        "CorruptObjectError",
+        "NewerFormatError",
+    ]
+
+
 def test_a_marker_of_a_job_that_is_gone_goes_too_and_a_name_that_is_no_jobs_stays() -> None:
     bench = Bench()
     bench.store.put(layout.open_marker("20250101t000000-00000000"), b"")

@@ -1,5 +1,7 @@
 """What a worker tells producers of its model."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine import Abilities
@@ -25,8 +27,9 @@ LABELS = ("billing", "bug")
 def test_a_model_is_told_with_its_kinds_and_its_labels(abilities: Abilities, kinds: tuple[Kind, ...]) -> None:
     store = MemoryStore()
     model, _ = fake_model(lambda *_: None, abilities=abilities)
-    publish_model(store, model, "models/tiny")
+    publish_model(store, replace(model, num_layers=12), "models/tiny")
     served = read_served_model(store, "tiny")
     assert served is not None
     assert (served.kinds, served.labels) == (kinds, abilities.labels)
-    assert (served.name, served.multi_label) == ("models/tiny", abilities.multi_label)
+    assert (served.name, served.num_layers) == ("models/tiny", 12)
+    assert served.multi_label == abilities.multi_label

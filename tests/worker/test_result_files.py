@@ -63,7 +63,7 @@ def test_a_users_column_of_a_results_name_keeps_its_values_and_its_type() -> Non
 @pytest.mark.parametrize("read", [_csv, lambda *job: _parquet(*job).to_pylist()])
 def test_labels_alone_have_no_column_for_a_confidence(read: Any) -> None:
     (written,) = read(CLASSIFY.model_copy(update={"scores": False}), [_row(0, n="1")])
-    assert set(written) == {"n", "label", "status", "error"}
+    assert set(written) == {"id", "n", "label", "status", "error"}
 
 
 def test_results_of_an_earlier_job_are_not_overwritten_by_those_of_the_next() -> None:
@@ -97,13 +97,57 @@ def test_a_csv_cell_holds_line_breaks_quotes_and_lists_as_they_are() -> None:
     assert (written["ü"], written["text"]) == ("ü", "hi")
 
 
-def test_parquet_types_our_numbers_and_vectors_and_leaves_the_users_columns_as_text() -> None:
+def test_parquet_types_our_numbers_and_vectors() -> None:
     table = _parquet(EmbedSpec(), [_row(0, n=1, note=None)])
     assert table.schema.field("embedding").type == pa.list_(pa.float32())
     assert table.to_pylist() == [
-        {"n": "1", "note": None, "embedding": [0.5, -1.0], "status": "ok", "error": None}
+        {"id": "r0", "n": 1, "note": None, "embedding": [0.5, -1.0], "status": "ok", "error": None}
     ]
     assert _parquet(SummarizeSpec(), [_row(0, n=1)]).schema.field("sections").type == pa.int64()
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([1, None, -(2**63)], [1, None, -(2**63)]),
+        ([1, 2.5], [1.0, 2.5]),
+        ([True, None, False], [True, None, False]),
+        ([None, None], [None, None]),
+        ([2**63, 1], ["9223372036854775808", "1"]),
+        ([2**53 + 1, 0.5], ["9007199254740993", "0.5"]),
+        ([True, 1], ["true", "1"]),
+        ([1, "a"], ["1", "a"]),
+        ([[True], {"b": None}], ["[true]", '{"b": null}']),
+    ],
+)
+def test_a_users_column_keeps_its_type_in_parquet_where_it_is_one_for_all_rows(
+    values: list[Any], kept: list[Any]
+) -> None:
+    rows = [_row(number, given=value) for number, value in enumerate(values)]
+    assert _parquet(GenerateSpec(), rows)["given"].to_pylist() == kept
+
+
+def test_truth_values_are_written_as_json_has_them_in_csv() -> None:
+    (written,) = _csv(GenerateSpec(), [_row(0, flag=True, flags=[True, None], n=1, x=0.5)])
+    assert [written[name] for name in ("flag", "flags", "n", "x")] == ["true", "[true, null]", "1", "0.5"]
+
+
+@pytest.mark.parametrize("read", [_csv, lambda *job: _parquet(*job).to_pylist()])
+def test_rows_that_are_known_by_their_lines_alone_have_these_as_ids(read: Any) -> None:
+    rows = [Row(id=str(line), text="t", columns={"body": "t", "team": "x"}) for line in (2, 3)]
+    written = read(CLASSIFY, rows)
+    assert [(row["id"], row["team"]) for row in written] == [("2", "x"), ("3", "x")]
+
+
+@pytest.mark.parametrize("read", [_csv, lambda *job: _parquet(*job).to_pylist()])
+@pytest.mark.parametrize("ids", [(7, 8), ("a", "b")])
+def test_a_row_without_columns_has_its_id_in_the_column_of_the_ids(read: Any, ids: tuple[Any, Any]) -> None:
+    first, second = map(str, ids)
+    rows = [Row(id=first, text="t", columns={"number": ids[0], "id": "same"}), Row(id=second)]
+    written = read(CLASSIFY, rows)
+    assert [row["number"] for row in written] == [first, second]
+    assert [row["id"] or "" for row in written] == ["same", ""]
+    assert "bydawn_id" not in written[0]
 
 
 def test_a_row_with_several_labels_has_them_in_one_column() -> None:
@@ -124,7 +168,7 @@ def test_a_row_with_several_labels_has_them_in_one_column() -> None:
 
 def test_thousands_of_rows_stay_in_input_order() -> None:
     shards = [[_row(number, n=number) for number in range(start, start + 1250)] for start in (0, 1250)]
-    assert _parquet(GenerateSpec(), *shards)["n"].to_pylist() == [str(number) for number in range(2500)]
+    assert _parquet(GenerateSpec(), *shards)["n"].to_pylist() == list(range(2500))
     assert [row["n"] for row in _csv(GenerateSpec(), *shards)] == [str(number) for number in range(2500)]
 
 
@@ -142,6 +186,21 @@ def test_json_lines_hold_ok_rows_and_errors_the_others_with_their_codes() -> Non
     errors = store.get(write_errors(store, manifest, lambda *_: iter(outcomes))) or b""
     assert [json.loads(line) for line in errors.splitlines()] == [outcomes[1].error_line()]
     assert "像".encode() in errors, "readable as it stands"
+
+
+def test_a_damaged_shards_rows_keep_the_columns_of_lines_that_can_be_read() -> None:
+    store = MemoryStore()
+    manifest = make_job(store, [[_row(0, n=1), _row(1, n=2)]], result_format=ResultFormat.CSV)
+    key = layout.shard(manifest.job_id, 0)
+    whole = (store.get(key) or b"").splitlines(keepends=True)
+    store.put(key, whole[0] + whole[1] + b"{damaged\n")
+    ends = [
+        Outcome.failed(name, Code.INTERNAL_ERROR, "the whole shard broke")
+        for name in ("r0", "shard 0, row 1")
+    ]
+    results = store.get(write_results(store, manifest, lambda *_: iter(ends))) or b""
+    written = list(csv.DictReader(io.StringIO(results.decode())))
+    assert [(row["id"], row["n"]) for row in written] == [("r0", "1"), ("shard 0, row 1", "")]
 
 
 def test_rows_whose_input_is_gone_are_still_told_by_their_outcomes() -> None:

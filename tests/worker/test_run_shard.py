@@ -110,6 +110,16 @@ def test_a_shard_that_cannot_be_read_ends_with_as_many_failed_rows(bench: Bench)
     assert [outcome.code for outcome in _part(bench, manifest) or []] == [Code.INTERNAL_ERROR] * 3
 
 
+def test_rows_of_a_damaged_shard_keep_their_ids_where_their_lines_can_be_read(bench: Bench) -> None:
+    manifest = _job(bench, "a", "b", "c")
+    key = layout.shard(manifest.job_id, 0)
+    lines = (bench.store.get(key) or b"").splitlines(keepends=True)
+    bench.store.put(key, b"".join([lines[0], lines[1], b"{damaged\n", lines[3]]))
+    for _ in range(MAX_ATTEMPTS):
+        _run(bench, manifest)
+    assert [outcome.id for outcome in _part(bench, manifest) or []] == ["r0", "shard 0, row 1", "r2"]
+
+
 def test_a_cancelled_jobs_rows_end_as_cancelled(bench: Bench) -> None:
     manifest = _job(bench, "a", "b")
     give_order(bench.store, manifest.job_id, CancelOrder())

@@ -36,6 +36,7 @@ ExamplesTokens = Annotated[
     int | None,
     typer.Option(
         min=16,
+        max=options.MAX_TOKENS,
         help="What the examples may take of every prompt.",
         show_default="1024, or one of each label",
         rich_help_panel=options.JOB,

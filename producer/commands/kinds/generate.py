@@ -15,7 +15,10 @@ Temperature = Annotated[
     float, typer.Option(min=0.0, max=2.0, help="0 is greedy.", rich_help_panel=options.JOB)
 ]
 TopK = Annotated[
-    int | None, typer.Option(min=1, help="Draw from the K likeliest.", rich_help_panel=options.JOB)
+    int | None,
+    typer.Option(
+        min=1, max=options.MAX_TOKENS, help="Draw from the K likeliest.", rich_help_panel=options.JOB
+    ),
 ]
 TopP = Annotated[
     float | None,

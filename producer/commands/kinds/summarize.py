@@ -27,7 +27,10 @@ MaxWords = Annotated[
 SectionTokens = Annotated[
     int,
     typer.Option(
-        min=64, help="Longer documents are cut; a large model takes more.", rich_help_panel=options.JOB
+        min=64,
+        max=options.MAX_TOKENS,
+        help="Longer documents are cut; a large model takes more.",
+        rich_help_panel=options.JOB,
     ),
 ]
 StyleOption = Annotated[str, typer.Option(help=f"{', '.join(STYLES)}.", rich_help_panel=options.JOB)]

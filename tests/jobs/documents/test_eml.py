@@ -31,6 +31,29 @@ def test_headers_come_first_then_the_plain_body() -> None:
     )
 
 
+@pytest.mark.parametrize("header", ["To", "From"])
+def test_of_many_addresses_the_first_are_named_and_the_others_counted(header: str) -> None:
+    given = ", ".join(f"u{n} <u{n}@example.org>" for n in range(50_010))
+    mail = f"Subject: x\n{header}: {given}\n\nThe lift is repaired.\n"
+    named = parse_document("a.eml", mail.encode()).text.splitlines()[1]
+    assert named.startswith(f"{header}: u0 <u0@example.org>, u1 <")
+    assert named.endswith("u9 <u9@example.org> and 50,000 more")
+
+
+def test_ten_addresses_are_all_named() -> None:
+    given = ", ".join(f"u{n}@example.org" for n in range(10))
+    assert f"To: {given}\n" in parse_document("a.eml", f"To: {given}\n\nHello\n".encode()).text
+
+
+@pytest.mark.parametrize("name", ["Subject", "From", "To", "Date"])
+def test_a_header_has_no_more_than_a_line_that_can_be_read(name: str) -> None:
+    mail = f"{name}: {'long ' * 20_000}<a@example.org>\nMessage-ID: <x>\n\nThe lift is repaired.\n"
+    text = parse_document("a.eml", mail.encode()).text
+    assert len(text) < 1100
+    assert "\u2026" in text
+    assert text.endswith("The lift is repaired.")
+
+
 def test_a_body_in_html_alone_is_read_without_its_marks() -> None:
     text = _parsed(_mail(None, "<html><body><p>The <b>lift</b> is repaired.</p></body></html>"))
     assert text.endswith("\n\nThe lift is repaired.")

@@ -75,7 +75,12 @@ REFUSED: dict[str, tuple[Callable[[], Head], str]] = {
     "too large": (_with_weights(bytes(MAX_WEIGHTS_BYTES + 1)), "67,108,865 bytes"),
     "more labels than weights": (_with_card(labels=["a", "b", "c"]), r"must be F32 \[3, 2\]"),
     "one label": (_with_card(labels=["a"]), "labels"),
-    "a label twice": (_with_card(labels=["a", "a"]), "given 2 times"),
+    "a label twice": (_with_card(labels=["a", "a"]), "given twice"),
+    "labels that read alike": (
+        _with_card(labels=["bug", "BUG "]),
+        "labels: the labels 'bug' and 'BUG ' read alike",
+    ),
+    "a label that moves the cursor": (_with_card(labels=["a", "b\x1b[2J"]), "labels.1: .*U\\+001B"),
     "an empty label": (_with_card(labels=["a", ""]), "labels"),
     "no vector at all": (_with_card(num_features=0), "num_features"),
     "a pool that there is none of": (_with_card(vectors={"pool": "../../etc"}), "vectors.pool"),
@@ -109,5 +114,5 @@ def test_a_card_has_finite_numbers(number: str) -> None:
 
 def test_what_a_card_must_not_be_is_told_in_our_words() -> None:
     card = card_of().model_dump_json().replace('"labels":["billing","bug"]', '"labels":["bug","bug"]')
-    with pytest.raises(HeadError, match=r"labels: the label 'bug' is given 2 times"):
+    with pytest.raises(HeadError, match=r"labels: the label 'bug' is given twice"):
         decode_head(card.encode(), b"")

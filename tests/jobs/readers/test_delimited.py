@@ -102,6 +102,7 @@ def test_many_damaged_rows_among_good_ones_are_not_another_encoding(path: Path) 
         ("id,text\n1\n", "tickets.csv:2", "1 fields where the header has 2"),
         ('id,text\n1,a\n2,"b\n3,c\n', "tickets.csv:3", "look for a quote"),
         ('id,text\n1,"a" b\n', "tickets.csv:2", "look for a quote"),
+        ("id,text\r1,a\r2,b\r", "tickets.csv:1", "a CR without an LF.*save the file with LF or CRLF"),
         ("", "tickets.csv:1", "the file is empty"),
         ("id,id,text\n1,2,a\n", "tickets.csv:1", "more than once: id"),
         ("id,text\n,a\n", "tickets.csv:2", "'id' must be a text or a number"),

@@ -57,6 +57,7 @@ def test_a_row_nested_deeper_than_can_be_looked_into_fails_alone(tmp_path: Path,
     assert [row.id for row in rows] == ["1", "2"]
     assert rows[0].error is None
     assert rows[1].error in (None, Code.BAD_REQUEST)
+    assert {name: rows[1].columns[name] for name in ("id", "text")} == {"id": 2, "text": "b"}
 
 
 @pytest.mark.parametrize("value", [b'"caf\xe9"', b'"half \\ud83d"', b'{"deep": ["\xff"]}'])
@@ -67,6 +68,18 @@ def test_an_undecodable_row_fails_alone_and_can_be_written(tmp_path: Path, value
     str(rows[1].columns).encode()
 
 
+def test_any_number_of_escaped_halves_of_characters_fail_alone(tmp_path: Path) -> None:
+    halves = [f'{{"id": {n}, "text": "thanks \\ud83d\\udc80\\udc80"}}' for n in range(25)]
+    rows = rows_of(tmp_path, "\n".join([*halves, '{"id": 25, "text": "plain"}']))
+    assert [row.error for row in rows] == [Code.UNDECODABLE] * 25 + [None]
+
+
+def test_a_file_in_another_encoding_is_refused_though_its_escapes_are_not_counted(tmp_path: Path) -> None:
+    body = b"\n".join(b'{"id": %d, "text": "caf\xe9 \\ud83d"}' % n for n in range(25))
+    with pytest.raises(InputError, match="the file is in another encoding"):
+        rows_of(tmp_path, body)
+
+
 @pytest.mark.parametrize(
     ("line", "where", "reason"),
     [
@@ -74,10 +87,12 @@ def test_an_undecodable_row_fails_alone_and_can_be_written(tmp_path: Path, value
         ('{"id": 2', "rows.jsonl:2:9", "every line must be a JSON object"),
         ('["a"]', "rows.jsonl:2", "not list"),
         ('{"id": 2, "text": NaN}', "rows.jsonl:2", "NaN is not JSON"),
+        ('{"id": 2, "text": "a", "n": [-1e400]}', "rows.jsonl:2", "-1e400 is too large for a number"),
         ("[" * 100_000, "rows.jsonl:2", "every line must be a JSON object"),
         ('{"id": null, "text": "a"}', "rows.jsonl:2", "must be a text or a number"),
         ('{"id": true, "text": "a"}', "rows.jsonl:2", "must be a text or a number"),
         ('{"text": "a"}', "rows.jsonl:2", "must be a text or a number"),
+        ('{"id": "\\ud83d", "text": "a"}', "rows.jsonl:2", r"half of a character in it \('\\ud83d'\)"),
         ('{"id": 2, "text": ["a"]}', "rows.jsonl:2", "'text' must be a text, not list"),
     ],
 )

@@ -63,6 +63,14 @@ def test_undecodable_bytes_fail_their_row_alone(tmp_path: Path, kind: pa.DataTyp
     assert [row.error for row in rows] == [None, Code.UNDECODABLE, Code.EMPTY_TEXT]
 
 
+def test_columns_of_one_name_are_refused_for_one_of_them_would_be_lost(tmp_path: Path) -> None:
+    names = ["text", "note", "note"]
+    table = pa.Table.from_arrays([pa.array([each]) for each in ("a", "first", "second")], names=names)
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: columns come more than once: note; rename them"):
+        list(read_rows(str(tmp_path / "a.parquet"), text_field=None, id_field=None))
+
+
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"id,text\n1,a\n")
     with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet file"):

@@ -38,6 +38,27 @@ def test_a_folder_is_all_that_lies_below_it_in_order(place: Place) -> None:
     assert [ref.size_bytes for ref in refs] == [10, 15, 10]
 
 
+@pytest.mark.parametrize("pattern", ["docs", "docs/*.txt"])
+def test_links_to_files_outside_of_the_folder_are_left_out_and_counted(
+    tmp_path: Path, pattern: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.txt").write_text("a")
+    (tmp_path / "secret.txt").write_text("not for the store")
+    (docs / "again.txt").symlink_to("a.txt")
+    (docs / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (docs / "climbing.txt").symlink_to("../secret.txt")
+    (docs / "chain.txt").symlink_to("link.txt")
+    (tmp_path / "linked").symlink_to(docs)
+    for folder in (tmp_path, docs / ".."):
+        caplog.clear()
+        refs = list(list_source(str(folder / pattern)))
+        assert [Path(ref.uri).name for ref in refs] == ["a.txt", "again.txt"]
+        assert "left out 3 links to files outside of it" in caplog.text
+    assert [Path(ref.uri).name for ref in list_source(str(tmp_path / "linked"))] == ["a.txt", "again.txt"]
+
+
 def test_a_single_object_is_itself(place: Place) -> None:
     uri, store, access = place
     store.put("what #1?.csv", b"id,text\n")

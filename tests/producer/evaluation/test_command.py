@@ -81,6 +81,7 @@ def test_labels_are_counted_calibrated_and_covered(run: Run, labelled: Path) -> 
     assert evaluation["abstained"] == 1
     assert evaluation["figures"]["accuracy"] == 4 / 7
     assert evaluation["figures"]["accuracy_answered"] == 4 / 5
+    assert evaluation["accuracy_of_truth"] == 4 / 9
     # a: 2 of 4 found, nothing else taken for it; b: 2 of 3 found, one a taken for it.
     assert evaluation["figures"]["macro_f1"] == pytest.approx((4 / 6 + 4 / 6) / 2)
     # (0.6, 0.7]: |1 - 0.7|. (0.7, 0.8]: 2 rows, |0.5 - 0.775|. (0.8, 0.9]: 0.1. (0.9, 1]: 0.05.
@@ -99,6 +100,28 @@ def test_on_a_terminal_all_of_it_fits_80_columns(run: Run, labelled: Path) -> No
     assert "left out: 2 rows of the truth that the results don't have, as '8', '9'" in out
     for said in ("accuracy", "0.571", "calibration error", "per label", "most often confused", "text 5"):
         assert said in out
+
+
+def test_rows_of_the_truth_that_the_results_lack_are_told_before_the_accuracy(
+    run: Run, labelled: Path
+) -> None:
+    (labelled / "results.jsonl").rename("alone.jsonl")
+    code, out, _ = run("alone.jsonl", "--truth", "truth.jsonl", "--html", "page.html")
+    told = [line.split() for line in out.splitlines()]
+    assert code == 0
+    assert next(line for line in told if line[:4] == ["of", "all", "the", "truth"])[4] == "0.444"
+    of_truth, of_compared = (out.index(figure) for figure in ("0.444", "0.667"))
+    assert of_truth < of_compared
+    assert "failed rows are known of a run's folder" in " ".join(out.split())
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert page.index("<b>0.444</b>") < page.index("<b>0.667</b>")
+
+
+def test_where_the_results_have_every_row_of_the_truth_one_accuracy_is_told(run: Run, labelled: Path) -> None:
+    rows = Path("truth.jsonl").read_text().splitlines(keepends=True)
+    Path("truth.jsonl").write_text("".join(rows[:7]))
+    assert _json(run, "out", "--truth", "truth.jsonl")["evaluation"]["accuracy_of_truth"] is None
+    assert "of all the truth" not in run("out", "--truth", "truth.jsonl")[1]
 
 
 @pytest.mark.parametrize("label", ["label", "labels"])

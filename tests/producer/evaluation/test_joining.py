@@ -8,7 +8,7 @@ from jobs.readers import InputError
 from producer.errors import UserError
 from producer.evaluation.answers import AnswerKind, OneLabel
 from producer.evaluation.joining import join
-from producer.evaluation.results import Results
+from producer.evaluation.results import Results, read_results
 from producer.evaluation.truth import Truth, TruthFields, many_labels, one_label, read_truth, reference
 
 LABEL = TruthFields("label", "--label-field", None, None)
@@ -71,6 +71,7 @@ def test_without_an_id_column_lines_are_ids_as_they_are_for_a_job(tmp_path: Path
         ("[]", set()),
         ("null", None),
         ("3", {"3"}),
+        ('[" a", "b ", " "]', {"a", "b"}),
     ],
 )
 def test_several_right_labels_come_as_a_list_or_with_bars(
@@ -79,6 +80,15 @@ def test_several_right_labels_come_as_a_list_or_with_bars(
     source = _file(tmp_path, "t.jsonl", f'{{"id": "1", "label": {value}}}\n')
     found = read_truth(source, LABEL, many_labels)
     assert found.values == ({} if labels is None else {"1": labels})
+
+
+def test_blanks_around_a_label_are_no_part_of_it_on_either_side(tmp_path: Path) -> None:
+    truth = read_truth(_file(tmp_path, "t.csv", "id,label\n1,a \n2,\tb\n3, \n"), LABEL, one_label)
+    assert (truth.values, set(truth.empty)) == ({"1": "a", "2": "b"}, {"3"})
+    results = _file(tmp_path, "r.jsonl", '{"id": "1", "label": " a", "scores": {" a": 1, "b ": 0}}\n')
+    found = read_results(results, None, None)
+    assert found.answers["1"] == OneLabel("a", None)
+    assert found.offered == {"a", "b"}
 
 
 @pytest.mark.parametrize("value", ["7", "true", '"7"'])
