@@ -85,18 +85,19 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
         _check_same(read_manifest(store, known), order)
         return known
     job_id = new_job_id()
-    submission = Submission(store, connection.ledger, job_id)
+    submission = Submission(store, connection.ledger, job_id, _key_digest(order))
     try:
         submission.begin()
         manifest = _write_job(store, order, job_id, submission.kept(make_rows(job_id)))
         submission.check()
+        store.create(layout.manifest(job_id), manifest.model_dump_json(indent=2).encode())
+        submission.check()  # again: who slept in between may have put it where all else was removed
     except BaseException:
         submission.drop()
         raise
     # The order of these steps matters. A key stands only for a job that is whole; of two submissions under
     # one key, the second to get here gives way. From the open marker on, workers find and finish the job by
     # themselves: a crash after it loses nothing, and one before it leaves no half-made job.
-    store.create(layout.manifest(job_id), manifest.model_dump_json(indent=2).encode())
     key = order.idempotency_key
     if key is not None and not store.create(_idempotency(key), job_id.encode()):
         if (winner := find_job(store, key)) is not None:
@@ -104,8 +105,7 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
             _check_same(read_manifest(store, winner), order)
             return winner
         store.put(_idempotency(key), job_id.encode())  # it stood for a job that somebody has removed
-    store.put(layout.open_marker(job_id), b"")
-    submission.end()
+    submission.open()
     _queue(connection, manifest)
     return job_id
 
@@ -170,6 +170,10 @@ def _idempotency(key: str) -> str:
     return layout.idempotency(_digest(key))
 
 
+def _key_digest(order: Order) -> str | None:
+    return None if order.idempotency_key is None else _digest(order.idempotency_key)
+
+
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 
@@ -216,7 +220,7 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         shard_rows=tuple(shards.rows),
         input_sha256=shards.sha256.hexdigest(),
         retry_of=order.retry_of,
-        idempotency_digest=None if order.idempotency_key is None else _digest(order.idempotency_key),
+        idempotency_digest=_key_digest(order),
     )
 
 

@@ -180,10 +180,11 @@ class _LastBeforeOutage(MemoryStore):
         super().__init__()
         self._server = server
 
-    def put(self, key: str, body: bytes) -> None:
-        super().put(key, body)
+    def create(self, key: str, body: bytes) -> bool:
+        is_new = super().create(key, body)
         if key.startswith(layout.OPEN_PREFIX):
             self._server.connected = False
+        return is_new
 
 
 def test_a_job_that_redis_did_not_hear_of_is_submitted_all_the_same_and_its_id_told(
