@@ -25,6 +25,11 @@ class Paced:
             self._may_go.release()
             self._stands.acquire()
 
+    def go_on_until(self, asks: str) -> None:
+        """Until it is about to ask this of the store; to its end if it never is."""
+        while self.asks and not self.asks.startswith(asks):
+            self.step()
+
     def go_on(self) -> None:
         """To its end."""
         while self.asks:

@@ -169,15 +169,14 @@ def test_a_submission_that_slept_while_its_removal_was_killed_is_whole_or_no_job
         assert len(list(store.list(f"jobs/{job_id}/shards/"))) == 5
 
 
-@pytest.mark.parametrize("sleeps_at", ["manifest.json", "idempotency/", "open/"])
+@pytest.mark.parametrize("sleeps_at", ["create jobs/", "create idempotency/", "create open/"])
 def test_a_submission_that_slept_before_one_of_its_last_steps_makes_no_job_of_the_rest(
     sleeps_at: str,
 ) -> None:
     bench = Bench()
     with ThreadPoolExecutor() as pool:
         submitter = Paced(pool, bench.store, lambda store: _submit(bench, _rows(3), store))
-        while not (submitter.asks.startswith("create") and sleeps_at in submitter.asks):
-            submitter.step()
+        submitter.go_on_until(sleeps_at)
         _let_lease_lapse(bench)
         assert len(_sweep(bench, NOW + 2 * DAY)) == 1
         submitter.go_on()
@@ -198,8 +197,7 @@ def _is_made_in_turns(pool: ThreadPoolExecutor, slept_at: int, removed_first: in
     """First the submitter takes some of its last steps, then the removal some, then each some more."""
     bench = Bench()
     submitter = Paced(pool, bench.store, lambda store: _submit(bench, _rows(2), store))
-    while "manifest.json" not in submitter.asks:
-        submitter.step()
+    submitter.go_on_until("create jobs/")  # its manifest
     _steps(submitter, slept_at)
     _let_lease_lapse(bench)
     removal = Paced(pool, bench.store, lambda store: _sweep_once(bench, store))
