@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import IO
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from jobs import layout
+from jobs.joined import END_FIELDS, column_of
 from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
 from jobs.shards import CorruptObjectError, decode_shard
@@ -28,7 +29,6 @@ _RESULT_FIELDS: dict[Kind, tuple[str, ...]] = {
     "generate": ("text", "finish_reason"),
     "embed": ("embedding",),
 }
-_END_FIELDS = ("status", "error")
 _ID = "id"
 _ARROW_TYPES = {
     "confidence": pa.float64(),
@@ -37,7 +37,6 @@ _ARROW_TYPES = {
     "levels": pa.int64(),
     "embedding": pa.list_(pa.float32()),
 }
-_PREFIX = "bydawn_"
 _CHUNK_BYTES = 1 << 20
 _ROW_GROUP_ROWS = 1000
 
@@ -95,8 +94,8 @@ class _Table:
         self._read_part = read_part
         rows = chain.from_iterable(self._rows(shard_no) for shard_no in range(manifest.num_shards))
         self._given = list(dict.fromkeys(name for row in rows for name in row.columns))
-        fields = (*_result_fields(manifest.spec), *_END_FIELDS)
-        self._names = {field: _free_name(field, self._given) for field in fields}
+        fields = (*_result_fields(manifest.spec), *END_FIELDS)
+        self._names = {field: column_of(field, self._given) for field in fields}
 
     @property
     def columns(self) -> list[str]:
@@ -140,12 +139,6 @@ def _classify_fields(spec: ClassifySpec) -> tuple[str, ...]:
     path = ("path",) if spec.has_levels else ()
     candidates = () if spec.abstain_below is None else ("candidates",)
     return (*_RESULT_FIELDS[spec.kind], *path, *candidates)
-
-
-def _free_name(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name = f"{_PREFIX}{name}"
-    return name
 
 
 def _csv_chunks(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:
