@@ -8,6 +8,9 @@ from jobs.stores import ObjectStore
 
 log = logging.getLogger(__name__)
 
+REMOVED = b"removed"
+"""What the marker of a submission says once its removal has begun."""
+
 
 def take_back_if_removed(store: ObjectStore, job_id: str, keys: Iterable[str]) -> bool:
     """Delete what was written a moment ago if its job is gone from the store by now; True if it is.
@@ -23,7 +26,14 @@ def take_back_if_removed(store: ObjectStore, job_id: str, keys: Iterable[str]) -
 
 
 def reopen(store: ObjectStore, job_id: str) -> bool:
-    """Let the reconciler look after a job that has not ended; False if it has been removed meanwhile."""
+    """Let workers find a job that has not ended; False if it is gone, or going as a broken-off submission.
+
+    First the open marker is written, then it is asked for signs of a removal, which writes its own sign first
+    and then looks for the marker: at least one of the two sees the other.
+    """
     marker = layout.open_marker(job_id)
-    store.put(marker, b"")
+    is_new = store.create(marker, b"")
+    if is_new and store.get(layout.submitting_marker(job_id)) == REMOVED:
+        store.delete([marker])
+        return False
     return not take_back_if_removed(store, job_id, [marker])

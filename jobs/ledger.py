@@ -38,6 +38,14 @@ redis.call('HDEL', KEYS[3], ARGV[1])
 return redis.call('SCARD', KEYS[2])
 """
 
+# KEYS: settled, progress; ARGV: shard, JSON of its counts, life in seconds. Who runs a shard on that another
+# worker has settled meanwhile says nothing new: its rows are counted.
+_REPORT_PROGRESS = """
+if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+"""
+
 # KEYS: job, settled; ARGV: window. Moves the cursor over what may be sent now, and returns it.
 _CLAIM = """
 local cursor = tonumber(redis.call('HGET', KEYS[1], 'cursor') or '0')
@@ -91,6 +99,7 @@ class Ledger:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         self._settle = client.register_script(_SETTLE)
+        self._report_progress = client.register_script(_REPORT_PROGRESS)
         self._claim = client.register_script(_CLAIM)
         self._end = client.register_script(_END)
         self._hold = client.register_script(_HOLD)
@@ -123,10 +132,10 @@ class Ledger:
         return {int(shard_no) for shard_no in cast("set[str]", self.client.smembers(_settled(job_id)))}
 
     def report_progress(self, job_id: str, shard_no: int, counts: Counts) -> None:
-        with self.client.pipeline(transaction=True) as pipe:
-            pipe.hset(_progress(job_id), str(shard_no), counts.model_dump_json())
-            pipe.expire(_progress(job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
-            pipe.execute()
+        """Note what is done of a shard; of one that is settled it changes nothing."""
+        keys = [_settled(job_id), _progress(job_id)]
+        # It goes by itself, for the job may have ended a moment ago.
+        self._report_progress(keys=keys, args=[shard_no, counts.model_dump_json(), _ENDED_JOB_LIFE_S])
 
     def forget_progress(self, job_id: str, shard_no: int) -> None:
         self.client.hdel(_progress(job_id), str(shard_no))

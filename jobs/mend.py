@@ -11,9 +11,6 @@ from jobs.parts import read_part
 from jobs.shards import part_counts
 from jobs.stores import ObjectStore
 
-FINISH = "finish"
-"""The unit of work that ends a job, beside its shards."""
-
 
 def rebuild(store: ObjectStore, ledger: Ledger, manifest: Manifest) -> set[int]:
     """Teach the ledger all parts that there are, and return their shards; queues nothing."""
@@ -45,7 +42,7 @@ def lost_shards(ledger: Ledger, manifest: Manifest) -> list[int]:
 def is_finish_lost(ledger: Ledger, manifest: Manifest) -> bool:
     """Of a job whose shards are all settled: nobody ends it, and no queue has the message for it."""
     job_id = manifest.job_id
-    return not ledger.held(job_id, [FINISH]) and queues.finish_task_id(job_id) not in _queued(
+    return not ledger.held(job_id, [queues.FINISH]) and queues.finish_task_id(job_id) not in _queued(
         ledger, manifest
     )
 

@@ -19,6 +19,9 @@ from jobs.names import check_name
 SHARD_TASK = "bydawn.shard"
 FINISH_TASK = "bydawn.finish"
 
+FINISH = "finish"
+"""The unit of work that ends a job, beside its shards."""
+
 
 def queue_name(alias: str, priority: Priority) -> str:
     return f"bydawn.{check_name(alias)}.{priority}"
@@ -84,7 +87,7 @@ def shard_task_id(job_id: str, shard_no: int) -> str:
 
 
 def finish_task_id(job_id: str) -> str:
-    return f"{job_id}/finish"
+    return f"{job_id}/{FINISH}"
 
 
 def queued_task_ids(client: redis.Redis, queue: str) -> set[str]:

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 
 from jobs import layout
+from jobs.idempotency import free_key
+from jobs.late import REMOVED
 from jobs.ledger import Ledger
-from jobs.mend import FINISH
 from jobs.names import time_of
 from jobs.papers import NoSuchJobError, read_manifest, read_report
+from jobs.queues import FINISH
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import ObjectStore, StoreError, StoreUnavailable
-from jobs.submission import LEASE_LIFE_S, REMOVED, UNIT
+from jobs.submission import LEASE_LIFE_S, UNIT
 
 log = logging.getLogger(__name__)
 
@@ -154,19 +156,22 @@ def _is_being_submitted(store: ObjectStore, job_id: str) -> bool:
 
 
 def _remove_submission(store: ObjectStore, ledger: Ledger, job_id: str) -> bool:
-    """False if the job was opened, and only its marker was left over."""
+    """False if the job was opened, and only its marker was left over.
+
+    What keeps it from a submission that only slept stands in `jobs.submission`.
+    """
     owner = token_hex(8)
     if not ledger.hold(job_id, UNIT, owner, LEASE_LIFE_S):
         raise JobInUseError(
             f"{job_id} is being submitted, or was a minute ago; end its `bydawn submit` and wait for a minute"
         )
     try:
-        if _was_opened(store, job_id):
+        if _was_opened(store, job_id) or _was_opened_before_its_mark(store, job_id):
             store.delete([layout.submitting_marker(job_id)])
             return False
-        # Before anything goes: whoever was only asleep finds this, and makes no job of what it still writes.
-        store.put(layout.submitting_marker(job_id), REMOVED)
         _free_key(store, job_id)
+        # The manifest before the rest: an open job that has one is whole.
+        store.delete([layout.manifest(job_id)])
         store.delete([*store.list(layout.job_prefix(job_id))])
         ledger.remove(job_id)
         # The last, for by it a removal that was broken off is found again. An open marker goes with it: it is
@@ -175,6 +180,12 @@ def _remove_submission(store: ObjectStore, ledger: Ledger, job_id: str) -> bool:
     finally:
         ledger.release(job_id, UNIT, owner)
     return True
+
+
+def _was_opened_before_its_mark(store: ObjectStore, job_id: str) -> bool:
+    """Tell the submitter, if there still is one, before anything goes; and look once more."""
+    store.put(layout.submitting_marker(job_id), REMOVED)
+    return _was_opened(store, job_id)
 
 
 def _was_opened(store: ObjectStore, job_id: str) -> bool:
@@ -209,12 +220,11 @@ def _check_nobody_at_it(store: ObjectStore, ledger: Ledger, job_id: str) -> None
 
 
 def _free_key(store: ObjectStore, job_id: str) -> None:
-    """The idempotency key of the job stands for nothing any more."""
     try:
         digest = read_manifest(store, job_id).idempotency_digest
     except NoSuchJobError:  # it went in an earlier removal, and the key before it
         return
     except CorruptObjectError:  # a key that stands for a job that is gone is free to whoever gives it next
         return
-    if digest is not None and store.get(key := layout.idempotency(digest)) == job_id.encode():
-        store.delete([key])
+    if digest is not None:
+        free_key(store, digest, job_id)

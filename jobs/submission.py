@@ -1,7 +1,17 @@
 """A submission under way: its marker says that it isn't whole, its lease that somebody is at it.
 
 Who is killed in the middle of one leaves both behind, and the lease lapses. Who only sleeps, as laptops do,
-may find on waking that all was removed, and must not make a job of the rest.
+may find on waking that all was removed, and must not make a job of the rest. Whatever the two do between each
+other's steps:
+
+    submitter: shards, looks at the marker, manifest, looks again, key, open marker, looks for a removal
+    removal:   looks for the open marker, marks the submission as removed, looks again, manifest, all the rest
+
+A removal that has begun when the submitter looks again, he sees then. One that begins later takes the
+manifest, which nobody writes anew; and of the open marker and the mark at least one is seen by the other
+side. A removal that sees the open marker has taken nothing, and lets the job be. A submitter who sees the
+mark, or no manifest, takes back all that he wrote, again the manifest first: who dies at that leaves an open
+marker without a manifest, which the reconciler drops, and a remnant, which the sweep does.
 """
 
 import time
@@ -13,6 +23,8 @@ from typing import TypeVar
 import redis
 
 from jobs import layout
+from jobs.idempotency import free_key
+from jobs.late import reopen
 from jobs.ledger import Ledger
 from jobs.stores import ObjectStore
 
@@ -20,8 +32,6 @@ UNIT = "submit"
 """The unit of work that makes a job, beside its shards."""
 
 LEASE_LIFE_S = 60
-REMOVED = b"removed"
-"""What the marker says once the removal has begun."""
 
 _RENEW_INTERVAL_S = 15.0
 T = TypeVar("T")
@@ -39,11 +49,13 @@ class Submission:
         store: ObjectStore,
         ledger: Ledger,
         job_id: str,
+        key_digest: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._job_id = job_id
+        self._key_digest = key_digest
         self._marker = layout.submitting_marker(job_id)
         self._owner = token_hex(8)
         self._clock = clock
@@ -71,20 +83,32 @@ class Submission:
         with suppress(redis.RedisError):  # without Redis nobody removes anything
             is_ours = self._hold()
         if not is_ours or self._store.get(self._marker) != b"":
-            raise SubmissionRemovedError(
-                f"the submission of {self._job_id} stood still for a day, so it was taken for broken off and "
-                "removed; submit it again"
-            )
+            raise self._removed()
 
-    def end(self) -> None:
-        """The job has its open marker."""
-        self._store.delete([self._marker])
-        self._release()
+    def open(self) -> None:
+        """Let workers find the job, whose manifest was there at the last check. Raises as `check` does."""
+        if not reopen(self._store, self._job_id):
+            self.drop()
+            raise self._removed()
+        self._end()
 
     def drop(self) -> None:
         """Leave nothing of it."""
+        if self._key_digest is not None:
+            free_key(self._store, self._key_digest, self._job_id)
+        self._store.delete([layout.manifest(self._job_id)])
         self._store.delete([*self._store.list(layout.job_prefix(self._job_id))])
-        self.end()
+        self._end()
+
+    def _end(self) -> None:
+        self._store.delete([self._marker])
+        self._release()
+
+    def _removed(self) -> SubmissionRemovedError:
+        return SubmissionRemovedError(
+            f"the submission of {self._job_id} stood still for a day, so it was taken for broken off and "
+            "removed; submit it again"
+        )
 
     def _hold(self) -> bool:
         self._held_at_s = self._clock()

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from jobs import layout
 from jobs.calibration import SAMPLE_ROWS, SAMPLE_SEED, needs_sample, write_sample
 from jobs.heads import Head, store_head
+from jobs.idempotency import free_key
 from jobs.late import reopen
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
@@ -85,27 +86,26 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
         _check_same(read_manifest(store, known), order)
         return known
     job_id = new_job_id()
-    submission = Submission(store, connection.ledger, job_id)
+    submission = Submission(store, connection.ledger, job_id, _key_digest(order))
     try:
         submission.begin()
         manifest = _write_job(store, order, job_id, submission.kept(make_rows(job_id)))
         submission.check()
+        store.create(layout.manifest(job_id), manifest.model_dump_json(indent=2).encode())
+        submission.check()  # again: who slept in between may have put it where all else was removed
     except BaseException:
         submission.drop()
         raise
     # The order of these steps matters. A key stands only for a job that is whole; of two submissions under
     # one key, the second to get here gives way. From the open marker on, workers find and finish the job by
     # themselves: a crash after it loses nothing, and one before it leaves no half-made job.
-    store.create(layout.manifest(job_id), manifest.model_dump_json(indent=2).encode())
-    key = order.idempotency_key
-    if key is not None and not store.create(_idempotency(key), job_id.encode()):
-        if (winner := find_job(store, key)) is not None:
+    if order.idempotency_key is not None:
+        winner = _claim_key(store, order.idempotency_key, job_id)
+        if winner != job_id:
             submission.drop()
             _check_same(read_manifest(store, winner), order)
             return winner
-        store.put(_idempotency(key), job_id.encode())  # it stood for a job that somebody has removed
-    store.put(layout.open_marker(job_id), b"")
-    submission.end()
+    submission.open()
     _queue(connection, manifest)
     return job_id
 
@@ -153,21 +153,34 @@ def _difference(name: str, before: object, now: object) -> str:
 
 def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
     """The job that was submitted under a key, None if none was, or not to the end."""
-    if (body := store.get(_idempotency(idempotency_key))) is None:
-        return None
-    job_id = body.decode()
+    body = store.get(layout.idempotency(_digest(idempotency_key)))
+    return body.decode() if body is not None and _is_there(store, body.decode()) else None
+
+
+def _is_there(store: ObjectStore, job_id: str) -> bool:
+    """Whether a key that names the job stands for it; from then on the job is open, if it hasn't ended."""
     try:
         read_manifest(store, job_id)
     except NoSuchJobError:
-        return None
+        return False
     # The submission may have died between its last two steps.
-    if not store.exists(layout.report(job_id)) and not reopen(store, job_id):
-        return None
+    return store.exists(layout.report(job_id)) or reopen(store, job_id)
+
+
+def _claim_key(store: ObjectStore, key: str, job_id: str) -> str:
+    """The job that the key stands for from now on: this one, or that of whoever was faster."""
+    digest = _digest(key)
+    while not store.create(layout.idempotency(digest), job_id.encode()):
+        if (body := store.get(layout.idempotency(digest))) is None:
+            continue
+        if _is_there(store, known := body.decode()):
+            return known
+        free_key(store, digest, known)  # somebody has removed its job
     return job_id
 
 
-def _idempotency(key: str) -> str:
-    return layout.idempotency(_digest(key))
+def _key_digest(order: Order) -> str | None:
+    return None if order.idempotency_key is None else _digest(order.idempotency_key)
 
 
 def _digest(key: str) -> str:
@@ -216,7 +229,7 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         shard_rows=tuple(shards.rows),
         input_sha256=shards.sha256.hexdigest(),
         retry_of=order.retry_of,
-        idempotency_digest=None if order.idempotency_key is None else _digest(order.idempotency_key),
+        idempotency_digest=_key_digest(order),
     )
 
 

@@ -116,28 +116,13 @@ def build(
     leases = Leases(ledger, settings.worker_id, settings.lease_life_s, settings.lease_stall_limit_s)
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
     drain = Drain(store, leases, dispatcher, settings.drain_timeout_s)
-    spool = Spool(
-        spool_folder(settings.spool, store),
-        drain.over,
-        on_try=lambda part: leases.progressed(part.job_id, str(part.shard_no)),
-    )
+    spool = _spool(settings, store, leases, drain)
     settler = Settler(store, ledger, dispatcher, spool)
     checkpoints = Checkpoints(store, settings.worker_id)
     announcer = Announcer(ledger, settings.worker_id, settings.served_alias, settings.concurrency, leases)
     suspects = Quarantine(store, ledger, start_engine)
-    limits = ParseLimits(settings.parse_limit_s, settings.parse_memory_bytes)
-    parsers = DocumentParsers(limits, settings.parse_processes)
+    parsers = _parsers(settings)
     texts = RowTexts(store, parsers, settings.allowed_sources, settings.s3)
-    interval_s = settings.reconcile_interval_s
-    reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
-    sweeper = Sweeper(
-        store,
-        ledger,
-        settings.worker_id,
-        settings.sweep_interval_s,
-        settings.retention,
-        lambda: drain.has_begun,
-    )
     return Worker(
         ledger=ledger,
         announcer=announcer,
@@ -147,13 +132,11 @@ def build(
         finisher=Finisher(store, ledger, leases),
         drain=drain,
         periodics=(
-            Periodic("reconcile", interval_s, reconciler.reconcile_if_leader, reconciler.give_up_duty),
+            _reconcile(settings, store, ledger, dispatcher, settler),
             Periodic("keep_slow", KEEP_INTERVAL_S, spool.keep_slow),
-            Periodic(
-                "settle_spooled", settle_spooled.INTERVAL_S, SpoolSettler(store, spool, settler).settle_all
-            ),
+            _settle_spooled(store, spool, settler),
             # A thread of its own, because a large job takes minutes to remove.
-            Periodic("sweep", settings.sweep_interval_s, sweeper.sweep_if_leader, sweeper.give_up_duties),
+            _sweep(settings, store, ledger, drain),
             Periodic("announce", announce.INTERVAL_S, announcer.tell),
             Periodic("close_quarantine", quarantine.CLOSE_INTERVAL_S, suspects.close_if_idle),
             Periodic("checkpoint", settings.checkpoint_interval_s, checkpoints.save_all),
@@ -161,6 +144,40 @@ def build(
             Periodic("renew_leases", leases.renew_interval_s, leases.renew),
         ),
     )
+
+
+def _parsers(settings: WorkerSettings) -> DocumentParsers:
+    limits = ParseLimits(settings.parse_limit_s, settings.parse_memory_bytes)
+    return DocumentParsers(limits, settings.parse_processes)
+
+
+def _spool(settings: WorkerSettings, store: ObjectStore, leases: Leases, drain: Drain) -> Spool:
+    return Spool(
+        spool_folder(settings.spool, store),
+        drain.over,
+        on_try=lambda part: leases.progressed(part.job_id, str(part.shard_no)),
+    )
+
+
+def _settle_spooled(store: ObjectStore, spool: Spool, settler: Settler) -> Periodic:
+    spool_settler = SpoolSettler(store, spool, settler)
+    return Periodic("settle_spooled", settle_spooled.INTERVAL_S, spool_settler.settle_all)
+
+
+def _reconcile(
+    settings: WorkerSettings, store: ObjectStore, ledger: Ledger, dispatcher: Dispatcher, settler: Settler
+) -> Periodic:
+    interval_s = settings.reconcile_interval_s
+    reconciler = Reconciler(store, ledger, dispatcher, settler, settings.worker_id, interval_s)
+    return Periodic("reconcile", interval_s, reconciler.reconcile_if_leader, reconciler.give_up_duty)
+
+
+def _sweep(settings: WorkerSettings, store: ObjectStore, ledger: Ledger, drain: Drain) -> Periodic:
+    interval_s = settings.sweep_interval_s
+    sweeper = Sweeper(
+        store, ledger, settings.worker_id, interval_s, settings.retention, lambda: drain.has_begun
+    )
+    return Periodic("sweep", interval_s, sweeper.sweep_if_leader, sweeper.give_up_duties)
 
 
 def publish_model(store: ObjectStore, model: Model, name: str) -> None:

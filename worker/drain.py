@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from jobs.dispatch import Dispatcher
 from jobs.papers import read_manifest
+from jobs.queues import FINISH
 from jobs.stores import ObjectStore
 from worker.leases import Leases
 
@@ -15,7 +16,6 @@ log = logging.getLogger(__name__)
 
 _GRACE_S = 3.0
 _GIVE_BACK_LIMIT_S = 1.0
-_FINISH = "finish"
 
 
 class DrainOver(Exception):
@@ -76,7 +76,7 @@ class Drain:
     def send_again(self, job_id: str, unit: str) -> None:
         try:
             manifest = read_manifest(self._store, job_id)
-            if unit == _FINISH:
+            if unit == FINISH:
                 self._dispatcher.send_finish(manifest)
             else:
                 self._dispatcher.send_shard(manifest, int(unit))

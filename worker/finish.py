@@ -14,6 +14,7 @@ from jobs.manifest import FailureExample, JobState, Manifest, Report
 from jobs.outcome import Code, Counts, Outcome, Status
 from jobs.papers import NoSuchJobError, read_manifest, read_report
 from jobs.parts import read_part
+from jobs.queues import FINISH
 from jobs.shards import CorruptObjectError, decode_part
 from jobs.stores import ObjectStore
 from worker.leases import Leases
@@ -21,7 +22,6 @@ from worker.result_files import write_errors, write_results
 
 log = logging.getLogger(__name__)
 
-_UNIT = "finish"
 _TOP_FAILURES = 10
 
 
@@ -60,12 +60,12 @@ class Finisher:
         self._leases = leases
 
     def finish(self, job_id: str) -> None:
-        if not self._leases.take(job_id, _UNIT):
+        if not self._leases.take(job_id, FINISH):
             return
         try:
             self._finish_held(read_manifest(self._store, job_id))
         finally:
-            self._leases.release(job_id, _UNIT)
+            self._leases.release(job_id, FINISH)
 
     def _finish_held(self, manifest: Manifest) -> None:
         job_id = manifest.job_id
@@ -122,7 +122,7 @@ class Finisher:
         log.info("action=finish job=%s state=%s rows=%s", report.job_id, report.state, report.rows)
 
     def _part(self, manifest: Manifest, shard_no: int) -> Iterator[Outcome]:
-        self._leases.progressed(manifest.job_id, _UNIT)
+        self._leases.progressed(manifest.job_id, FINISH)
         if (body := read_part(self._store, manifest, shard_no)) is None:
             raise PartMissingError(f"shard {shard_no} of job {manifest.job_id} is settled but has no part")
         yield from decode_part(body, manifest.job_id, shard_no)

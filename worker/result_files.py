@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import IO
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from jobs import layout
+from jobs.joined import END_FIELDS, column_of
 from jobs.manifest import Manifest, ResultFormat, Row
 from jobs.outcome import Outcome, Status
 from jobs.shards import CorruptObjectError, decode_shard, salvaged_rows
@@ -29,7 +30,6 @@ _RESULT_FIELDS: dict[Kind, tuple[str, ...]] = {
     "generate": ("text", "finish_reason"),
     "embed": ("embedding",),
 }
-_END_FIELDS = ("status", "error")
 _ID = "id"
 _ARROW_TYPES = {
     "confidence": pa.float64(),
@@ -38,7 +38,6 @@ _ARROW_TYPES = {
     "levels": pa.int64(),
     "embedding": pa.list_(pa.float32()),
 }
-_PREFIX = "bydawn_"
 _CHUNK_BYTES = 1 << 20
 _ROW_GROUP_ROWS = 1000
 
@@ -98,11 +97,11 @@ class _Table:
         given = GivenColumns()
         for row in rows:
             given.look_at(row)
-        fields = (*_result_fields(manifest.spec), *_END_FIELDS)
-        self._names = {field: _free_name(field, given.names) for field in fields}
+        fields = (*_result_fields(manifest.spec), *END_FIELDS)
+        self._names = {field: column_of(field, given.names) for field in fields}
         self._types = given.types()
         if (id_column := given.id_column) is None:
-            id_column = _free_name(_ID, given.names)
+            id_column = column_of(_ID, given.names)
             self._types = {id_column: pa.string(), **self._types}
         self._id_column = id_column
 
@@ -149,12 +148,6 @@ def _classify_fields(spec: ClassifySpec) -> tuple[str, ...]:
     path = ("path",) if spec.has_levels else ()
     candidates = () if spec.abstain_below is None else ("candidates",)
     return (*_RESULT_FIELDS[spec.kind], *path, *candidates)
-
-
-def _free_name(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name = f"{_PREFIX}{name}"
-    return name
 
 
 def _csv_chunks(columns: list[str], records: Iterator[Record]) -> Iterator[bytes]:

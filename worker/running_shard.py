@@ -18,6 +18,10 @@ from worker.shard_memory import ShardMemory
 from worker.tracked_engine import TrackedEngine
 
 
+class NobodyAskedError(Exception):
+    """What a row waits for was cancelled, though nobody had asked for that."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunningShard:
     """One shard in this worker's hands, and what is finished of it."""
@@ -47,6 +51,9 @@ class RunningShard:
         """The outcomes of its rows; what is being read when they are there, or are not to be, is dropped.
 
         A loop's end waits for its threads, and without this for documents that take a minute to parse.
+
+        Raises:
+            NobodyAskedError: something was cancelled that shouldn't have been; the shard is tried again.
         """
 
         async def run_then_drop() -> list[Outcome]:
@@ -55,7 +62,12 @@ class RunningShard:
             finally:
                 self.texts.drop(self._unwanted)
 
-        return asyncio.run(run_then_drop())
+        try:
+            return asyncio.run(run_then_drop())
+        except asyncio.CancelledError as error:
+            # Nobody cancels a shard, and rows that are cancelled for its sake don't raise. As a BaseException
+            # it would get past those who count and log errors.
+            raise NobodyAskedError("a request was cancelled that the shard still waited for") from error
 
     def read_text(self, row: Row) -> str:
         self.leases.progressed(*self.unit)

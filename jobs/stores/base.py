@@ -80,5 +80,13 @@ class ObjectStore(Protocol):
     def delete(self, keys: Iterable[str]) -> None:
         """Remove the objects; missing ones are fine."""
 
+    def delete_if(self, key: str, body: bytes) -> None:
+        """Remove the object if it is this one; another one, or none, is fine.
+
+        What somebody creates after another call like this one removed the old object stays. So it is on S3
+        where the server honours `If-Match` when it deletes (AWS, SeaweedFS and Ceph do); elsewhere the object
+        is compared right before.
+        """
+
     def probe(self) -> None:
         """Prove that the store is writable and `create` conditional, else raise with the remedy."""

@@ -1,6 +1,7 @@
 """A folder as an object store, durable against `kill -9` and power cuts."""
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ REMEDIES = {
     errno.EEXIST: "a file is where a folder should be: rename one of them",
     errno.ENAMETOOLONG: "use shorter names",
 }
+
+_LOCK = "delete.lock"
 
 
 class LocalStore:
@@ -104,6 +107,11 @@ class LocalStore:
                 if path.is_file():
                     path.unlink(missing_ok=True)
 
+    def delete_if(self, key: str, body: bytes) -> None:
+        with self._one_at_a_time(key):
+            if self.get(key) == body:
+                self.delete([key])
+
     def probe(self) -> None:
         prove_conditional_create(self)
 
@@ -119,6 +127,17 @@ class LocalStore:
                 yield parent + name
             elif parent + name != f"{RESERVED_FOLDER}/":
                 yield from self._walk(parent + name)
+
+    @contextmanager
+    def _one_at_a_time(self, key: str) -> Iterator[None]:
+        """Among all processes; who dies in it lets the next one in."""
+        with self._clear_errors(key):
+            make_folder(self._folder / RESERVED_FOLDER)
+            lock = (self._folder / RESERVED_FOLDER / _LOCK).open("ab")
+        with lock:
+            with self._clear_errors(key):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def _draft(self, key: str) -> Iterator[Path]:

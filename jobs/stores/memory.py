@@ -60,5 +60,10 @@ class MemoryStore:
             with self._lock:
                 self._objects.pop(checked_key(key), None)
 
+    def delete_if(self, key: str, body: bytes) -> None:
+        with self._lock:
+            if self._objects.get(checked_key(key)) == body:
+                del self._objects[key]
+
     def probe(self) -> None:
         prove_conditional_create(self)

@@ -21,6 +21,7 @@ from jobs.stores.s3_stream import open_s3
 
 CONFLICT_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 PUT_ID = "put-id"  # in an object's metadata: which call wrote it
+GONE_OR_CHANGED = {404, 409, 412}
 MAX_DELETED_AT_ONCE = 1000  # S3's limit
 # In the caller's thread: `chunks` may hold what belongs to it, such as a database connection.
 TRANSFER = TransferConfig(use_threads=False, multipart_threshold=16 << 20, multipart_chunksize=16 << 20)
@@ -94,6 +95,16 @@ class S3Store:
                 raise StoreError(
                     f"{self.uri}: {len(errors)} objects were not deleted, the first: {errors[0]}"
                 )
+
+    def delete_if(self, key: str, body: bytes) -> None:
+        with clear_errors(self._name(key)):
+            try:
+                found = self._client.get_object(**self._address(key))
+                if found["Body"].read() == body:
+                    self._client.delete_object(**self._address(key), IfMatch=found["ETag"])
+            except ClientError as error:
+                if http_status(error) not in GONE_OR_CHANGED:
+                    raise
 
     def probe(self) -> None:
         # A wrong address should be known in a second, not after eight attempts.

@@ -7,11 +7,10 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
+from jobs.joined import END_FIELDS, field_of
 from jobs.outcome import Status
 from jobs.readers import InputError, Table
 
-_PREFIX = "bydawn_"
-_END_FIELDS = {"status", "error"}
 _OTHER_KINDS = {"text": "a generate job", "embedding": "an embed job"}
 
 
@@ -81,19 +80,13 @@ class Fields:
 
 def own_fields(table: Table) -> Fields:
     """Raises `InputError` where no column holds answers that can be evaluated."""
-    bare = [_bare(name) for name in table.names]
+    bare = [field_of(name) for name in table.names]
     kinds = [place for place, name in enumerate(bare) if name in {*AnswerKind, *_OTHER_KINDS}]
     if not kinds or bare[kinds[-1]] not in set(AnswerKind):
         raise InputError(table.name, _not_evaluated(table.names, bare[kinds[-1]] if kinds else None))
     start = kinds[-1]
     of_job = dict(zip(bare[start:], table.names[start:], strict=True))
-    return Fields(AnswerKind(bare[start]), of_job if of_job.keys() >= _END_FIELDS else None)
-
-
-def _bare(name: str) -> str:
-    while name.startswith(_PREFIX):
-        name = name.removeprefix(_PREFIX)
-    return name
+    return Fields(AnswerKind(bare[start]), of_job if of_job.keys() >= set(END_FIELDS) else None)
 
 
 def _not_evaluated(names: Sequence[str], other: str | None) -> str:

@@ -81,6 +81,19 @@ def test_progress_is_what_is_settled_and_what_runs_together() -> None:
     assert (progress.counts.rows, progress.running_shards) == (4, 0)
 
 
+def test_the_late_progress_of_a_settled_shard_is_counted_by_nobody() -> None:
+    ledger, job = _opened(2)
+    ledger.report_progress(job.job_id, 0, Counts(failed=1))
+    ledger.settle(job.job_id, 0, Counts(failed=2))
+    ledger.report_progress(job.job_id, 0, Counts(failed=2))
+    progress = ledger.progress(job.job_id)
+    assert progress is not None
+    assert (progress.counts.failed, progress.running_shards) == (2, 0)
+    ledger.report_progress(job.job_id, 1, Counts(ok=1))
+    (key,) = ledger.client.keys("*progress*")
+    assert ledger.client.ttl(key) > 0, "a late word about a job that has ended is forgotten too"
+
+
 def test_a_lease_has_one_owner_who_alone_renews_and_releases_it() -> None:
     ledger, job = _opened(1)
     assert ledger.hold(job.job_id, "0", "me", 15)

@@ -1,8 +1,10 @@
 """What a broken-off submission leaves is found and removed; one that goes on, or only slept, loses no row."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -13,9 +15,11 @@ from jobs.papers import NoSuchJobError, read_manifest
 from jobs.readers import InputRow
 from jobs.remove import JobInUseError, remove, remove_broken_off
 from jobs.spec import GenerateSpec
+from jobs.stores import ObjectStore
 from jobs.submission import Submission, SubmissionRemovedError
 from producer.connection import Connection
 from producer.submit import Order, submit
+from tests.jobs.paced_store import Paced
 from tests.worker.fakes import Bench, DyingStore, Interrupted
 
 DAY = timedelta(days=1)
@@ -29,8 +33,8 @@ def _rows(number: int, at: int = -1, happens: Callable[[], object] = lambda: Non
         yield InputRow(id=f"r{n}", where=f"in:{n}", text="t")
 
 
-def _submit(bench: Bench, rows: Iterator[InputRow]) -> str:
-    connection = Connection(bench.store, bench.ledger, bench.dispatcher())
+def _submit(bench: Bench, rows: Iterator[InputRow], store: ObjectStore | None = None) -> str:
+    connection = Connection(store or bench.store, bench.ledger, bench.dispatcher())
     model = Model(alias="tiny", fingerprint="f")
     order = Order(spec=GenerateSpec(), source="in", model=model, shard_rows=1, idempotency_key="key")
     return submit(connection, order, rows)
@@ -165,10 +169,66 @@ def test_a_submission_that_slept_while_its_removal_was_killed_is_whole_or_no_job
         assert len(list(store.list(f"jobs/{job_id}/shards/"))) == 5
 
 
+@pytest.mark.parametrize("sleeps_at", ["create jobs/", "create idempotency/", "create open/"])
+def test_a_submission_that_slept_before_one_of_its_last_steps_makes_no_job_of_the_rest(
+    sleeps_at: str,
+) -> None:
+    bench = Bench()
+    with ThreadPoolExecutor() as pool:
+        submitter = Paced(pool, bench.store, lambda store: _submit(bench, _rows(3), store))
+        submitter.go_on_until(sleeps_at)
+        _let_lease_lapse(bench)
+        assert len(_sweep(bench, NOW + 2 * DAY)) == 1
+        submitter.go_on()
+        with pytest.raises(SubmissionRemovedError, match="submit it again"):
+            submitter.done.result()
+    assert _traces(bench) == []
+
+
+def test_whichever_steps_a_submission_and_its_removal_take_in_turn_the_job_is_whole_or_none() -> None:
+    ends: set[bool] = set()
+    with ThreadPoolExecutor() as pool:
+        for slept_at, removed_first, went_on in product(range(8), range(13), (0, 1, 4)):
+            ends.add(_is_made_in_turns(pool, slept_at, removed_first, went_on))
+    assert ends == {True, False}
+
+
+def _is_made_in_turns(pool: ThreadPoolExecutor, slept_at: int, removed_first: int, went_on: int) -> bool:
+    """First the submitter takes some of its last steps, then the removal some, then each some more."""
+    bench = Bench()
+    submitter = Paced(pool, bench.store, lambda store: _submit(bench, _rows(2), store))
+    submitter.go_on_until("create jobs/")  # its manifest
+    _steps(submitter, slept_at)
+    _let_lease_lapse(bench)
+    removal = Paced(pool, bench.store, lambda store: _sweep_once(bench, store))
+    _steps(removal, removed_first)
+    _steps(submitter, went_on)
+    removal.go_on()
+    submitter.go_on()
+    if submitter.done.exception() is None:
+        job_id = submitter.done.result()
+        assert read_manifest(bench.store, job_id).num_rows == len(list(bench.store.list(f"jobs/{job_id}/s")))
+        assert bench.store.exists(layout.open_marker(job_id))
+        assert not any(bench.store.list(layout.SUBMITTING_PREFIX))
+        return True
+    assert isinstance(submitter.done.exception(), SubmissionRemovedError)
+    assert list(bench.store.list("")) == []
+    return False
+
+
+def _steps(someone: Paced, number: int) -> None:
+    for _ in range(number):
+        someone.step()
+
+
+def _sweep_once(bench: Bench, store: ObjectStore) -> str:
+    return " ".join(remove_broken_off(store, bench.ledger, NOW + 2 * DAY))
+
+
 def test_a_long_submission_keeps_its_lease_and_notices_early_that_it_was_removed() -> None:
     bench = Bench()
     job_id, clock_s = new_job_id(), 0.0
-    submission = Submission(bench.store, bench.ledger, job_id, lambda: clock_s)
+    submission = Submission(bench.store, bench.ledger, job_id, clock=lambda: clock_s)
     submission.begin()
     rows = submission.kept(range(10))
     next(rows)

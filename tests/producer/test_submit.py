@@ -1,8 +1,11 @@
 """A submission makes a whole job or none, and a key stands for one job whoever races for it."""
 
+import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, cast
 
 import fakeredis
@@ -18,11 +21,12 @@ from jobs.readers import InputError, InputRow
 from jobs.shards import decode_shard
 from jobs.spec import ClassifySpec, GenerateSpec, Label
 from jobs.spec.classify import Calibration
-from jobs.stores import MemoryStore
+from jobs.stores import MemoryStore, ObjectStore
 from producer.connection import Connection
 from producer.errors import UserError
 from producer.screen import warn_if_nobody_works
 from producer.submit import Order, submit
+from tests.jobs.paced_store import Paced
 from tests.worker.fakes import Bench
 from worker.reconcile import Reconciler
 from worker.settle import Settler
@@ -78,6 +82,37 @@ def test_of_two_submissions_that_race_for_a_key_the_second_gives_way_and_harms_n
     assert [submit(connection, _order(idempotency_key="k"), overtaken())] == winners
     assert read_manifest(bench.store, winners[0]).num_rows == 4
     assert list(bench.store.folders(layout.JOBS_PREFIX)) == winners
+
+
+def test_whichever_steps_two_submissions_take_in_turn_a_key_of_a_removed_job_comes_to_stand_for_one() -> None:
+    with ThreadPoolExecutor() as pool:
+        for first, second, more in product(range(7), range(9), (0, 1, 3)):
+            _submit_two_in_turns(pool, first, second, more)
+
+
+def _submit_two_in_turns(pool: ThreadPoolExecutor, first: int, second: int, more: int) -> None:
+    """From where each looks at the key to make it his own."""
+    bench = Bench()
+    key = layout.idempotency(hashlib.sha256(b"k").hexdigest()[:40])
+    bench.store.put(key, b"20260101t000000-aaaaaaaa")
+
+    def work(store: ObjectStore) -> str:
+        connection = Connection(store, bench.ledger, bench.dispatcher())
+        return submit(connection, _order(idempotency_key="k"), _rows(1))
+
+    one, other = Paced(pool, bench.store, work), Paced(pool, bench.store, work)
+    for each in (one, other):
+        each.go_on_until("create idempotency/")
+    for each, steps in ((one, first), (other, second), (one, more)):
+        for _ in range(steps):
+            each.step()
+    other.go_on()
+    one.go_on()
+    job_id = one.done.result()
+    assert other.done.result() == job_id
+    assert list(bench.store.folders(layout.JOBS_PREFIX)) == [job_id]
+    assert list(bench.store.list(layout.OPEN_PREFIX)) == [layout.open_marker(job_id)]
+    assert bench.store.get(key) == job_id.encode()
 
 
 def test_a_submission_that_is_broken_off_does_not_touch_the_job_that_has_the_key(
@@ -192,10 +227,11 @@ class _LastBeforeOutage(MemoryStore):
         super().__init__()
         self._server = server
 
-    def put(self, key: str, body: bytes) -> None:
-        super().put(key, body)
+    def create(self, key: str, body: bytes) -> bool:
+        is_new = super().create(key, body)
         if key.startswith(layout.OPEN_PREFIX):
             self._server.connected = False
+        return is_new
 
 
 def test_a_job_that_redis_did_not_hear_of_is_submitted_all_the_same_and_its_id_told(

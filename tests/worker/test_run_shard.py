@@ -1,7 +1,9 @@
 """What a worker does with a message, whatever state the shard is in."""
 
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,8 +13,9 @@ from jobs.control import CancelOrder, DeadlineOrder, PauseOrder, end_pause, give
 from jobs.manifest import Manifest
 from jobs.outcome import Code, Outcome, Status
 from jobs.shards import decode_part
-from tests.worker.fakes import Bench, FakeEngine, completion, fake_model, make_job, rows
+from tests.worker.fakes import Bench, FakeEngine, FakeTokenizer, completion, fake_model, make_job, rows
 from worker.engine_messages import Result
+from worker.quarantine import Quarantine
 from worker.retry import MAX_ATTEMPTS
 
 
@@ -29,6 +32,19 @@ class Worker:
         model, self.engine = fake_model(_answer)
         self.leases = bench.leases(name)
         self.runner = bench.runner(model, self.leases)
+
+
+class CancellingEngine(FakeEngine):
+    """Cancels what is "dropped", though nobody asked for that."""
+
+    def submit(self, request: Request) -> "Future[Result]":
+        future = super().submit(request)
+        if "dropped" in self.prompts[-1]:
+            future.cancel()
+        return future
+
+    def close(self) -> None:
+        """It has nothing to close."""
 
 
 @pytest.fixture
@@ -100,6 +116,25 @@ def test_a_shard_that_always_breaks_the_engine_ends_with_failed_rows(bench: Benc
         _run(bench, manifest)
         assert (_part(bench, manifest) is None) == (attempt < MAX_ATTEMPTS)
     assert [outcome.code for outcome in _part(bench, manifest) or []] == [Code.ENGINE_ERROR] * 2
+
+
+@pytest.mark.parametrize("is_suspect", [False, True])
+def test_a_request_that_is_cancelled_though_nobody_asked_breaks_its_shard_which_is_counted(
+    bench: Bench, is_suspect: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = _job(bench, "hang", "hang, dropped")
+    model, _ = fake_model(_answer)
+    engine = CancellingEngine(_answer, cast("FakeTokenizer", model.tokenizer))
+    quarantine = Quarantine(bench.store, bench.ledger, lambda: engine)
+    runner = bench.runner(replace(model, engine=engine), quarantine=quarantine)
+    if is_suspect:
+        bench.ledger.suspect(manifest.job_id, 0)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        runner.run(manifest.job_id, 0)
+        assert (_part(bench, manifest) is None) == (attempt < MAX_ATTEMPTS)
+        assert f"attempts={attempt} " in caplog.text
+    assert [outcome.code for outcome in _part(bench, manifest) or []] == [Code.INTERNAL_ERROR] * 2
+    assert all(future.done() for future in engine.futures)
 
 
 def test_a_shard_that_cannot_be_read_ends_with_as_many_failed_rows(bench: Bench) -> None:

@@ -12,14 +12,33 @@ from engine import EngineError, Request
 from jobs.control import Halt
 from jobs.manifest import Row
 from jobs.outcome import Code, Counts, Outcome, RowError, Status
-from jobs.spec import ClassifySpec, GenerateSpec, Label, Spec
-from tests.worker.fakes import completion, fake_model, rows
+from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Label, Spec, SummarizeSpec
+from tests.worker.fakes import best_choice, completion, embedding, fake_model, rows, scores
 from worker.engine_messages import Result
 from worker.engine_process import EngineDied
 from worker.kinds import make_kind
 from worker.model import Model
 from worker.rows import Note, ReadText, Watch
 from worker.suspect_rows import run_suspect_rows
+
+LABELS = (Label(name="a"), Label(name="b"))
+SPECS: dict[str, Spec] = {
+    "classify": ClassifySpec(labels=LABELS),
+    "classify by label alone": ClassifySpec(labels=LABELS, scores=False),
+    "summarize": SummarizeSpec(max_words=30),
+    "generate": GenerateSpec(),
+    "embed": EmbedSpec(),
+}
+FINE = [f"The harbour was quiet on Monday while {n} ships waited once for the tide." for n in range(4)]
+POISON = "The harbour was full of poison on Monday while no ship waited for the tide."
+
+
+def _answer(prompt: str, request: Request) -> Result:
+    if request.pool is not None:
+        return embedding(1.0, 0.0)
+    if request.choices:
+        return best_choice(0) if request.best_only else scores(-1.0, -2.0)
+    return completion(f"re: {prompt}")
 
 
 class MortalEngine:
@@ -42,7 +61,7 @@ class MortalEngine:
         if "poison" in prompt.lower():
             self._die()
         elif "slow" not in prompt and ("once" not in prompt or self.num_deaths):
-            future.set_result(completion(f"re: {prompt}"))
+            future.set_result(_answer(prompt, request))
         return future
 
     def _die(self) -> None:
@@ -67,7 +86,7 @@ def _run(
     read_text: ReadText = _text,
     note: Note = lambda _: None,
 ) -> tuple[list[Outcome], MortalEngine]:
-    model, _ = fake_model(lambda *_: None)
+    model, _ = fake_model(lambda *_: None, max_model_len=4000)
     engine = MortalEngine(model)
     kind = make_kind(spec or GenerateSpec(), replace(model, engine=engine))
     return asyncio.run(run_suspect_rows(rows(*texts), kind, read_text, watch, note)), engine
@@ -88,6 +107,25 @@ def test_only_the_rows_that_kill_end_as_poison_and_the_others_as_they_would_have
     assert [outcome.code for outcome in outcomes] == [codes.get(n) for n in range(len(texts))]
     assert engine.num_deaths <= 12
     assert sum("poison 1" in prompt for prompt in engine.prompts) <= 6
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("culprit", [0, 3])
+def test_whatever_is_asked_of_the_rows_only_the_guilty_dies_and_its_neighbours_are_asked_again(
+    spec: Spec, culprit: int
+) -> None:
+    texts = [POISON if n == culprit else text for n, text in enumerate(FINE)]
+    outcomes, engine = _run(texts, spec=spec)
+    guilty = [Code.POISON if n == culprit else None for n in range(4)]
+    assert [outcome.code for outcome in outcomes] == guilty
+    assert engine.num_deaths >= 3, "once with the others, then twice alone"
+
+
+def test_a_row_with_the_text_of_one_that_was_condemned_is_asked_itself() -> None:
+    outcomes, engine = _run([POISON, POISON, FINE[0], FINE[0]], spec=SPECS["summarize"])
+    assert [outcome.code for outcome in outcomes] == [Code.POISON, Code.POISON, None, None]
+    assert engine.num_deaths >= 4, "each of them twice alone"
+    assert [(outcome.result or {}).get("copy_of") for outcome in outcomes[2:]] == [None, "r2"]
 
 
 def test_the_message_of_a_poison_row_says_why_and_quotes_nothing() -> None:

@@ -18,7 +18,7 @@ from worker.summaries.writer import Writer
 
 
 class Summarize:
-    """Of the rows of a shard that have the same text, the first one is summarised and the others copy it."""
+    """Of the rows of a shard that have the same text, the first that ends well is copied by the others."""
 
     def __init__(self, spec: SummarizeSpec, model: Model, memory: ShardMemory) -> None:
         self._spec = spec
@@ -37,8 +37,12 @@ class Summarize:
             return (await first)[0] | {"copy_of": first_id}, Usage()
         task = asyncio.create_task(self._summarize(row.id, title, text))
         self._begun[key] = row.id, task
-        result, usage = await task
-        return result, usage
+        try:
+            return await task
+        except BaseException:
+            # In quarantine rows run again after a death, and after the cancelling that follows one.
+            del self._begun[key]
+            raise
 
     async def _summarize(self, row_id: str, title: str, text: str) -> tuple[dict[str, Any], Usage]:
         data = as_data(text)

@@ -104,6 +104,27 @@ class TestStore:
         store.delete([])
         assert list(store.list("")) == ["a/2"]
 
+    def test_delete_if_removes_the_very_object_and_minds_no_other_and_none(self, store: ObjectStore) -> None:
+        store.put("a", b"new")
+        store.delete_if("a", b"old")
+        store.delete_if("nothing", b"old")
+        assert store.get("a") == b"new"
+        store.delete_if("a", b"new")
+        assert list(store.list("")) == []
+
+    def test_of_many_who_replace_an_old_object_one_wins_and_its_body_stands(self, store: ObjectStore) -> None:
+        def replaced(body: bytes) -> bool:
+            store.delete_if("race", b"old")
+            return store.create("race", body)
+
+        bodies = [f"writer {number}".encode() for number in range(NUM_RACERS)]
+        with ThreadPoolExecutor(NUM_RACERS) as pool:
+            for _ in range(3):
+                store.put("race", b"old")
+                won = list(pool.map(replaced, bodies))
+                assert sum(won) == 1
+                assert store.get("race") == bodies[won.index(True)]
+
     @pytest.mark.parametrize("name", ["ticket 7?.txt", "50%25 #1&+=;.md", "日本語/文書.txt", ".hidden"])
     def test_names_of_every_kind_survive(self, store: ObjectStore, name: str) -> None:
         key = f"documents/{name}"
@@ -123,6 +144,7 @@ class TestStore:
             lambda: store.upload(key, [b""]),
             lambda: store.exists(key),
             lambda: store.delete([key]),
+            lambda: store.delete_if(key, b""),
         ):
             with pytest.raises(InvalidKey):
                 refused()

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from jobs.stores import LocalStore, StoreError, open_store
 
 ENDLESS_UPLOAD = """
 import itertools, sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from jobs.stores import LocalStore
 
@@ -92,3 +95,36 @@ def test_a_link_whose_answer_the_file_system_lost_counts_as_ours(
         patch.setattr(os, "link", link_and_lose_the_answer)
         assert store.create("part", b"mine")
     assert not store.create("part", b"mine")
+
+
+class _SlowReader(LocalStore):
+    """It has read an object, and sleeps before it does anything with it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.has_read, self.may_go_on = threading.Event(), threading.Event()
+
+    def get(self, key: str) -> bytes | None:
+        body = super().get(key)
+        self.has_read.set()
+        assert self.may_go_on.wait(10)
+        return body
+
+
+def test_what_is_created_where_another_removes_an_older_object_stays(tmp_path: Path) -> None:
+    slow, store = _SlowReader(tmp_path), LocalStore(tmp_path)
+    store.put("a", b"old")
+
+    def replace() -> bool:
+        store.delete_if("a", b"old")
+        return store.create("a", b"new")
+
+    with ThreadPoolExecutor() as pool:
+        removed = pool.submit(slow.delete_if, "a", b"old")
+        assert slow.has_read.wait(10)
+        replaced = pool.submit(replace)
+        wait([replaced], timeout=0.2)  # for what must not happen
+        slow.may_go_on.set()
+        removed.result()
+        assert replaced.result()
+    assert store.get("a") == b"new"

@@ -145,6 +145,20 @@ class TestRealServer:
             assert proxy.num_lost == 2
         assert s3_endpoint.store("lost-answers").get("part") == b"mine"
 
+    def test_what_is_written_while_an_older_object_is_being_removed_stays(
+        self, s3_endpoint: S3Server
+    ) -> None:
+        prefix = "replaced-while-removed"
+        store = S3Store(S3Location(BUCKET, prefix), s3_endpoint.access)
+        store.put("a", b"old")
+
+        def overtake(**_: object) -> None:
+            s3_endpoint.store(prefix).put("a", b"new")
+
+        store._client.meta.events.register("before-call.s3.DeleteObject", overtake)
+        store.delete_if("a", b"old")
+        assert store.get("a") == b"new"
+
     def test_an_upload_in_several_parts_is_whole(self, s3_endpoint: S3Server) -> None:
         store = s3_endpoint.store("multipart")
         chunk = bytes(range(256)) * 4096
