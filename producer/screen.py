@@ -21,7 +21,7 @@ from jobs.manifest import JobState, Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
 from producer.plain import plain
-from producer.states import shown_end, shown_state, style_of
+from producer.states import shown_state, style_of
 
 _WIDE_COLUMNS = {"priority": 100, "model": 130}
 """Columns of a job that are shown on terminals of so many characters or more."""
@@ -63,9 +63,8 @@ def show_report(report: Report, results: str, errors: str) -> None:
         if (number := getattr(counts, status))
     ]
     tokens = f"{counts.prompt_tokens:,} tokens in, {counts.output_tokens:,} out"
-    state = shown_end(report.state, counts)
     headline = Text.assemble(
-        (state, style_of(state)),
+        (report.state, style_of(report.state)),
         f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
     )
     console.print(headline, highlight=False)
@@ -90,8 +89,7 @@ def show_report(report: Report, results: str, errors: str) -> None:
 def _acceptable_share(report: Report) -> float | None:
     """With which the job had succeeded, where all that failed is the input's fault."""
     counts = report.counts
-    was_ended = counts.cancelled + counts.expired > 0
-    if report.state is not JobState.PARTIAL or was_ended or counts.blameless:
+    if report.state is not JobState.PARTIAL or counts.blameless:
         return None
     return math.ceil(counts.failed * 1000 / report.rows) / 1000
 

@@ -129,13 +129,18 @@ class Finisher:
 
 
 def end_state(manifest: Manifest, counts: Counts, is_hopeless: bool = False) -> JobState:
-    """A job that was stopped on the way is partial, whatever share of its rows was done.
+    """A job that was stopped on the way is told by what stopped it, whatever share of its rows was done.
 
     Unless it was stopped because none of them was ok, and none became so since.
     """
     if is_hopeless and not counts.ok:
         return JobState.FAILED
+    # A cancellation is heard first, also where the deadline has passed.
+    if counts.cancelled:
+        return JobState.CANCELLED
+    if counts.expired:
+        return JobState.EXPIRED
     # Divided, not multiplied: 0.29 * 100 is less than 29.
-    if counts.cancelled + counts.expired == 0 and counts.failed / counts.rows <= manifest.max_failed_share:
+    if counts.failed / counts.rows <= manifest.max_failed_share:
         return JobState.SUCCEEDED
-    return JobState.PARTIAL if counts.ok or counts.cancelled or counts.expired else JobState.FAILED
+    return JobState.PARTIAL if counts.ok else JobState.FAILED

@@ -14,7 +14,7 @@ from engine import Request
 from jobs import layout, queues
 from jobs.broker import parse_broker
 from jobs.ledger import Ledger
-from jobs.manifest import Manifest, Priority, ServedModel
+from jobs.manifest import JobState, Manifest, Priority, ServedModel
 from jobs.outcome import Counts
 from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore, open_store
@@ -175,8 +175,8 @@ def test_a_job_in_work_is_running_before_its_first_row_is_done(
     assert "running" in run("jobs")[1], "what isn't known is not taken for waiting"
 
 
-def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
-    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted_and_one_word_for_it(
+    run: Run, store: ObjectStore, ledger: Ledger, worker: HandWorker, job: Manifest
 ) -> None:
     worker.run_next()
     run("pause", JOB)
@@ -187,8 +187,12 @@ def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
     assert report is not None
     assert (report.counts.ok, report.counts.cancelled) == (1, 2)
     assert store.exists(f"jobs/{JOB}/_PARTIAL")
+    progress = ledger.progress(JOB)
+    assert progress is not None
+    assert (report.state, progress.state) == (JobState.CANCELLED, JobState.CANCELLED)
+    assert json.loads(run("status", JOB, "--json")[1])["state"] == "cancelled"
     assert " cancelled " in run("jobs")[1]
-    assert json.loads(run("status", JOB, "--json")[1])["state"] == "partial"
+    assert run("status", JOB)[1].startswith("cancelled · ")
 
 
 def test_an_ended_job_refuses_what_is_for_running_ones_in_one_line(

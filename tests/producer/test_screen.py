@@ -45,21 +45,6 @@ def test_marks_of_low_quality_are_told_with_how_many_rows_have_each(shown: Any) 
 
 
 @pytest.mark.parametrize(
-    ("counts", "word"),
-    [
-        (Counts(ok=1, failed=1), "partial"),
-        (Counts(ok=1, cancelled=2), "cancelled"),
-        (Counts(failed=1, expired=2), "expired"),
-        (Counts(cancelled=1, expired=2), "cancelled"),
-    ],
-)
-def test_a_job_that_was_ended_on_its_way_is_told_by_what_ended_it(
-    shown: Any, counts: Counts, word: str
-) -> None:
-    assert shown(report_of(counts, JobState.PARTIAL)).startswith(f"{word} · ")
-
-
-@pytest.mark.parametrize(
     ("counts", "share"), [(Counts(ok=9, failed=1), "0.1"), (Counts(ok=2, failed=1), "0.334")]
 )
 def test_rows_that_failed_by_their_own_fault_may_be_accepted_and_it_is_said_how(
@@ -74,7 +59,7 @@ def test_rows_that_failed_by_their_own_fault_may_be_accepted_and_it_is_said_how(
     ("counts", "state"),
     [
         (Counts(ok=1, failed=2, blameless=1), JobState.PARTIAL),
-        (Counts(ok=1, failed=1, cancelled=1), JobState.PARTIAL),
+        (Counts(ok=1, failed=1, cancelled=1), JobState.CANCELLED),
         (Counts(ok=1, failed=1), JobState.SUCCEEDED),
         (Counts(failed=1), JobState.FAILED),
     ],

@@ -54,8 +54,9 @@ OK, FAILED, CANCELLED, EXPIRED = Status.OK, Status.FAILED, Status.CANCELLED, Sta
         ((OK, FAILED, OK), 0.34, JobState.SUCCEEDED),
         ((OK, FAILED, FAILED), 0.34, JobState.PARTIAL),
         ((FAILED, FAILED), 0.5, JobState.FAILED),
-        ((OK, CANCELLED), 1.0, JobState.PARTIAL),
-        ((EXPIRED, EXPIRED), 0.0, JobState.PARTIAL),
+        ((OK, CANCELLED), 1.0, JobState.CANCELLED),
+        ((OK, FAILED, CANCELLED, EXPIRED), 1.0, JobState.CANCELLED),
+        ((EXPIRED, EXPIRED), 0.0, JobState.EXPIRED),
     ],
 )
 def test_the_end_state_follows_from_the_counts(
