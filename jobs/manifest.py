@@ -148,6 +148,8 @@ class Report(_Paper):
     failures: tuple[FailureExample, ...]
     low_quality: dict[str, int] = Field(default_factory=dict)
     """How many ok rows have each mark of low quality, the most frequent first."""
+    without_label: int = 0
+    """How many ok rows have no label, because none was sure enough."""
     stopped_because: str | None = None
     """Why it ended before its last row; None if it didn't, or if somebody cancelled it."""
     results: str

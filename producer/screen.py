@@ -56,7 +56,8 @@ def say(sentence: str) -> None:
 def show_report(report: Report, results: str, errors: str) -> None:
     console = output_console()
     counts = report.counts
-    parts = [f"{counts.ok:,} ok"]
+    unlabelled = f" ({report.without_label:,} of them without a label)" if report.without_label else ""
+    parts = [f"{counts.ok:,} ok{unlabelled}"]
     parts += [
         f"{number:,} {status}"
         for status in ("failed", "cancelled", "expired")

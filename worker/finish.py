@@ -36,13 +36,17 @@ class _Tally:
     counts: Counts = field(default_factory=Counts)
     failures: Counter[tuple[Code | None, str | None]] = field(default_factory=Counter)
     low_quality: Counter[str] = field(default_factory=Counter)
+    without_label: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.counts.add(outcome)
         if outcome.status is not Status.OK:
             self.failures[outcome.code, outcome.message] += 1
-        elif mark := (outcome.result or {}).get("low_quality"):
+            return
+        result = outcome.result or {}
+        if mark := result.get("low_quality"):
             self.low_quality[str(mark)] += 1
+        self.without_label += "label" in result and result["label"] is None
 
     def examples(self) -> tuple[FailureExample, ...]:
         return tuple(
@@ -99,6 +103,7 @@ class Finisher:
             counts=counts,
             failures=tally.examples(),
             low_quality=dict(tally.low_quality.most_common()),
+            without_label=tally.without_label,
             stopped_because=cancel.reason if cancel is not None else None,
             results=results,
             errors=errors,

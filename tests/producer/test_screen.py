@@ -44,6 +44,13 @@ def test_marks_of_low_quality_are_told_with_how_many_rows_have_each(shown: Any) 
     assert "  3 rows of low quality: repetitive 2, cut_off 1\n" in shown(three)
 
 
+def test_rows_that_got_no_label_are_told_beside_those_that_are_ok(shown: Any) -> None:
+    counts = Counts(ok=62, failed=2)
+    assert "label" not in shown(report_of(counts, JobState.PARTIAL))
+    some = report_of(counts, JobState.PARTIAL, without_label=12)
+    assert "62 ok (12 of them without a label) · 2 failed of 64 rows" in shown(some)
+
+
 @pytest.mark.parametrize(
     ("counts", "share"), [(Counts(ok=9, failed=1), "0.1"), (Counts(ok=2, failed=1), "0.334")]
 )
