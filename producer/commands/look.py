@@ -22,6 +22,7 @@ from producer.errors import JobFailedError, UserError
 from producer.export import export
 from producer.overview import JobOverview, QueueDepth, job_overview, queue_depths, recent_jobs
 from producer.progress import job_bar
+from producer.status import job_status
 from producer.watch import wait_for_report
 
 _REFRESH_INTERVAL_S = 1.0
@@ -46,7 +47,7 @@ def status(
     ledger = _ledger_if_there(settings) if report is None else None
     overview = job_overview(objects, ledger, job_id)
     if as_json:
-        typer.echo(overview.model_dump_json(indent=2))
+        typer.echo(job_status(objects, overview, report).model_dump_json(indent=2))
     elif report is None:
         screen.show_open_job(overview)
     else:

@@ -227,6 +227,21 @@ def test_who_is_at_fault_is_told_and_what_failed_is_retried_by_code(
     assert worker.waiting["bulk"] == [f"{new_id}/0"]
 
 
+def test_the_status_of_an_ended_job_holds_as_json_what_it_says_in_words(
+    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+) -> None:
+    assert json.loads(run("status", JOB, "--json")[1])["ended"] is None
+    worker.run_all()
+    code, told = run("status", JOB, "--json")
+    ended = json.loads(told)["ended"]
+    (failure,) = ended["failures"]
+    assert (code, failure["code"], failure["fault"], failure["rows"]) == (1, "internal_error", "us", 1)
+    assert (ended["low_quality"], ended["without_label"], ended["stopped_because"]) == ({}, 0, None)
+    for name in ("results", "errors", "report"):
+        assert ended[name].startswith(f"{store.uri}/")
+        assert store.exists(ended[name].removeprefix(f"{store.uri}/")), name
+
+
 def test_an_ended_job_is_removed_and_a_running_one_is_not(
     run: Run, store: ObjectStore, ledger: Ledger, worker: HandWorker, job: Manifest
 ) -> None:
