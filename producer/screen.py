@@ -1,7 +1,6 @@
 """What people see: tables and closing lines. Progress goes to the error stream, answers to the other."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from rich.text import Text
 
 from jobs.dead_letters import DeadLetters
 from jobs.ledger import Ledger
-from jobs.manifest import JobState, Report, ResultFormat
+from jobs.manifest import Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth
 from producer.plain import plain
@@ -53,7 +52,7 @@ def say(sentence: str) -> None:
     progress_console().print(_plain(sentence), soft_wrap=True)
 
 
-def show_report(report: Report, results: str, errors: str) -> None:
+def show_report(report: Report, results: str, errors: str, remedy: str | None) -> None:
     console = output_console()
     counts = report.counts
     unlabelled = f" ({report.without_label:,} of them without a label)" if report.without_label else ""
@@ -75,9 +74,8 @@ def show_report(report: Report, results: str, errors: str) -> None:
         rows = _num_rows(failure.rows)
         code = f"{failure.code} (at fault: {failure.fault})" if failure.code is not None else "not done"
         console.print(_plain(f"  {rows}: {code}: {failure.message or ''}"), soft_wrap=True)
-    if (share := _acceptable_share(report)) is not None:
-        line = f"  accept such rows with --max-failed-share {share:g}"
-        console.print(Text(line), soft_wrap=True)
+    if remedy is not None:
+        console.print(Text(f"  {remedy}"), soft_wrap=True)
     if report.low_quality:
         marks = ", ".join(f"{mark} {rows:,}" for mark, rows in report.low_quality.items())
         line = f"  {_num_rows(sum(report.low_quality.values()))} of low quality: {marks}"
@@ -85,14 +83,6 @@ def show_report(report: Report, results: str, errors: str) -> None:
     console.print(Text(f"results in {results}"), soft_wrap=True)
     if report.errors is not None:
         console.print(Text(f"errors in {errors}"), soft_wrap=True)
-
-
-def _acceptable_share(report: Report) -> float | None:
-    """With which the job had succeeded, where all that failed is the input's fault."""
-    counts = report.counts
-    if report.state is not JobState.PARTIAL or counts.blameless:
-        return None
-    return math.ceil(counts.failed * 1000 / report.rows) / 1000
 
 
 def _num_rows(count: int) -> str:

@@ -22,6 +22,7 @@ from producer.errors import JobFailedError, UserError
 from producer.export import export
 from producer.overview import JobOverview, QueueDepth, job_overview, queue_depths, recent_jobs
 from producer.progress import job_bar
+from producer.remedies import remedy_of_queued
 from producer.status import job_status
 from producer.watch import wait_for_report
 
@@ -51,7 +52,8 @@ def status(
     elif report is None:
         screen.show_open_job(overview)
     else:
-        screen.show_report(report, f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}")
+        results, errors = f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}"
+        screen.show_report(report, results, errors, remedy_of_queued(report))
     if report is not None and not report.succeeded:
         raise JobFailedError
 

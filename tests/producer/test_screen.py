@@ -29,7 +29,7 @@ def report_of(counts: Counts, state: JobState, **more: Any) -> Report:
 @pytest.fixture
 def shown(capsys: pytest.CaptureFixture[str]) -> Any:
     def shown(report: Report) -> str:
-        show_report(report, "results.jsonl", "errors.jsonl")
+        show_report(report, "results.jsonl", "errors.jsonl", None)
         return capsys.readouterr().out
 
     return shown
@@ -49,29 +49,3 @@ def test_rows_that_got_no_label_are_told_beside_those_that_are_ok(shown: Any) ->
     assert "label" not in shown(report_of(counts, JobState.PARTIAL))
     some = report_of(counts, JobState.PARTIAL, without_label=12)
     assert "62 ok (12 of them without a label) · 2 failed of 64 rows" in shown(some)
-
-
-@pytest.mark.parametrize(
-    ("counts", "share"), [(Counts(ok=9, failed=1), "0.1"), (Counts(ok=2, failed=1), "0.334")]
-)
-def test_rows_that_failed_by_their_own_fault_may_be_accepted_and_it_is_said_how(
-    shown: Any, counts: Counts, share: str
-) -> None:
-    told = shown(report_of(counts, JobState.PARTIAL))
-    assert f"  accept such rows with --max-failed-share {share}\n" in told
-    assert float(share) >= counts.failed / counts.rows
-
-
-@pytest.mark.parametrize(
-    ("counts", "state"),
-    [
-        (Counts(ok=1, failed=2, blameless=1), JobState.PARTIAL),
-        (Counts(ok=1, failed=1, cancelled=1), JobState.CANCELLED),
-        (Counts(ok=1, failed=1), JobState.SUCCEEDED),
-        (Counts(failed=1), JobState.FAILED),
-    ],
-)
-def test_what_is_not_the_inputs_fault_is_not_to_be_accepted(
-    shown: Any, counts: Counts, state: JobState
-) -> None:
-    assert "--max-failed-share" not in shown(report_of(counts, state))
