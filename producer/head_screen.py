@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.heads import HeadCard
+from producer.percent import percent
 from producer.plain import plain
 from producer.screen import output_console
 
@@ -25,13 +26,17 @@ def show_head(card: HeadCard, folder: Path, text_field: str | None) -> None:
     )
     for precision, share in held_out.coverage.items():
         console.print(
-            f"  {float(precision):.0%} precision: {share:.0%} of the texts labelled", highlight=False
-        )
-    if card.abstain_below is not None:
-        console.print(
-            f"below a confidence of {card.abstain_below:.3f} rows get no label, for a precision of "
-            f"{card.precision:g}",
+            f"  at least {percent(float(precision))} of the labels right: {percent(share)} of the texts can "
+            "be labelled",
             highlight=False,
+            soft_wrap=True,
+        )
+    if card.abstain_below is not None and card.precision is not None:
+        console.print(
+            f"texts whose label is less sure than {card.abstain_below:.3f} get none, so that at least "
+            f"{percent(card.precision)} of the labels given are right",
+            highlight=False,
+            soft_wrap=True,
         )
     if card.left_out:
         told = ", ".join(f"{rows:,} {reason}" for reason, rows in card.left_out.items())

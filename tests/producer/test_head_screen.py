@@ -18,6 +18,7 @@ def test_labels_stand_worst_first_with_how_they_did(capsys: pytest.CaptureFixtur
     assert 0 < shown.index("bad") < shown.index("good")
     assert "0.12" in shown
     assert "accuracy 1.000" in shown
+    assert "  at least 90.0 % of the labels right: 100.0 % of the texts can be labelled\n" in shown
     assert "--head HEAD" in shown
     assert "get no label" not in shown
     assert "left out" not in shown
@@ -26,7 +27,10 @@ def test_labels_stand_worst_first_with_how_they_did(capsys: pytest.CaptureFixtur
 def test_a_threshold_and_what_was_left_out_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     show_head(card_of(precision=0.95, abstain_below=0.7, left_out={"too_long": 1200}), Path("HEAD"), None)
     shown = capsys.readouterr().out
-    assert "below a confidence of 0.700 rows get no label, for a precision of 0.95" in shown
+    assert (
+        "texts whose label is less sure than 0.700 get none, so that at least 95.0 % of the labels given are "
+        "right\n"
+    ) in shown
     assert "1,200 too_long" in shown
 
 

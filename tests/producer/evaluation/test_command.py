@@ -101,6 +101,17 @@ def test_on_a_terminal_all_of_it_fits_80_columns(run: Run, labelled: Path) -> No
         assert said in out
 
 
+def test_all_shares_are_written_alike_on_the_terminal_and_on_the_page(
+    run: Run, labelled: Path, tmp_path: Path
+) -> None:
+    _, out, _ = run("out", "--truth", "truth.jsonl", "--html", "q.html")
+    shown = re.findall(r"[0-9.]+ ?%", out)
+    assert {"90.0 %", "99.0 %", "42.9 %", "100.0 %"} <= set(shown)
+    cells = re.findall(r">([0-9.]+ ?%)<", (tmp_path / "q.html").read_text())
+    assert "42.9 %" in cells
+    assert all(re.fullmatch(r"\d+\.\d %", each) for each in (*shown, *cells))
+
+
 @pytest.mark.parametrize("label", ["label", "labels"])
 def test_mistakes_whose_texts_are_not_known_have_no_empty_column_and_the_remedy_is_told(
     run: Run, tmp_path: Path, label: str
