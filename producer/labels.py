@@ -9,7 +9,15 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow, open_table, read_rows
+from jobs.readers import (
+    TABLE_SUFFIXES,
+    USUAL_ID_FIELD,
+    USUAL_TEXT_FIELDS,
+    InputError,
+    InputRow,
+    open_table,
+    read_rows,
+)
 from jobs.spec import Example, Label
 from jobs.validation import own_words
 from producer.errors import UserError
@@ -64,7 +72,7 @@ def parse_labels(labels: str | None, labels_file: Path | None) -> LabelSet:
     the file, the label and the remedy.
     """
     if labels is not None and labels_file is not None:
-        raise UserError(GIVE_LABELS)
+        raise UserError("both --labels and --labels-file are given: give one of the two")
     if labels is None and labels_file is None:
         return LabelSet()
     found = _found(labels, labels_file)
@@ -135,6 +143,11 @@ def _reasons(error: ValidationError) -> str:
 
 
 def _read(file: Path) -> Any:
+    if file.suffix.lower() in TABLE_SUFFIXES:
+        raise UserError(
+            f"--labels-file {file} is a table: give labelled texts as --examples {file}, and the labels "
+            "themselves as --labels a,b,c or as YAML or JSON"
+        )
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -32,6 +32,7 @@ _TABLES: dict[str, TableReader] = {
     ".ndjson": json_lines_table,
     ".parquet": parquet_table,
 }
+TABLE_SUFFIXES = frozenset(_TABLES)
 
 
 def read_rows(
@@ -72,7 +73,7 @@ def _clear_errors(source: str) -> Iterator[None]:
     except InvalidKey as error:
         raise InputError(_CREDENTIALS.sub("//", source), str(error)) from error
     except ObjectMissing as error:
-        raise InputError(source, str(error)) from error
+        raise InputError(source, str(error), names_where=True) from error
 
 
 def _table_reader(location: S3Location | Path) -> TableReader | None:
