@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import redis
 from rich.console import Console
@@ -24,6 +25,8 @@ from producer.states import shown_state, style_of
 
 _WIDE_COLUMNS = {"priority": 100, "model": 130}
 """Columns of a job that are shown on terminals of so many characters or more."""
+_UNCUT_WIDTH = 200
+_SPACES_AT_END = re.compile(r" +$", re.MULTILINE)
 _FIRST_ROWS: dict[Kind, int] = {"classify": 8, "summarize": 5, "generate": 5, "embed": 0}
 
 
@@ -31,9 +34,25 @@ def progress_console() -> Console:
     return Console(stderr=True)
 
 
-def output_console() -> Console:
-    """A terminal has its width; what goes to a file or a program isn't cut."""
-    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=200)
+def output_console(width_elsewhere: int = 100) -> Console:
+    """A terminal has its width; what goes elsewhere has this one, and no spaces at the ends of lines."""
+    if sys.stdout.isatty():
+        return Console()
+    width = None if "COLUMNS" in os.environ else width_elsewhere
+    return Console(file=cast("IO[str]", _Trimmed(sys.stdout)), width=width)
+
+
+class _Trimmed:
+    """A stream of whole lines, without the spaces that tables fill up theirs with."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_SPACES_AT_END.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def warn_if_nobody_works(ledger: Ledger, alias: str) -> None:
@@ -89,14 +108,14 @@ def _num_rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def show_first_results(kind: Kind, results: Path) -> None:
+def show_first_results(kind: Kind, results: Path, num_results: int) -> None:
     """The first results as a table, so that one sees at once whether they make sense."""
     if results.suffix != f".{ResultFormat.JSONL}" or not (rows := _FIRST_ROWS[kind]):
         return
     with results.open(encoding="utf-8") as lines:
         first = [json.loads(line) for line in islice(lines, rows)]
     if first:
-        output_console().print(_results_table(kind, first))
+        output_console().print(_results_table(kind, first, num_results))
 
 
 def _plain(text: str) -> Text:
@@ -104,8 +123,10 @@ def _plain(text: str) -> Text:
     return Text(plain(text))
 
 
-def _results_table(kind: Kind, first: Sequence[dict[str, Any]]) -> Table:
-    table = Table(show_lines=kind != "classify", title="first results", title_justify="left")
+def _results_table(kind: Kind, first: Sequence[dict[str, Any]], num_results: int) -> Table:
+    are_all = len(first) == num_results
+    title = "results" if are_all else f"first {len(first)} of {num_results:,} results"
+    table = Table(show_lines=kind != "classify", title=title, title_justify="left")
     table.add_column("id", overflow="fold", max_width=32)
     match kind:
         case "classify":
@@ -142,7 +163,7 @@ def _labels(line: dict[str, Any]) -> str:
 
 
 def show_jobs(jobs: Iterable[JobOverview]) -> None:
-    console = output_console()
+    console = output_console(_UNCUT_WIDTH)  # a line a job, which a file or a program needs whole
     more = [name for name, from_columns in _WIDE_COLUMNS.items() if console.width >= from_columns]
     table = Table(box=None, padding=(0, 1, 0, 0))
     # Only the source gives way on a narrow terminal: a job's id must stay whole, to be used.

@@ -113,3 +113,4 @@ def evaluate(
         typer.echo(outputs.as_json(whole.report))
     else:
         outputs.show(whole.report)
+    outputs.tell_written(html, picture)

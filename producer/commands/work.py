@@ -77,7 +77,7 @@ def run(
         typer.echo(report.model_dump_json(indent=2))
     else:
         screen.show_report(report, str(results), str(out / "errors.jsonl"), remedy_of_run(report))
-        screen.show_first_results(spec.kind, results)
+        screen.show_first_results(spec.kind, results, report.counts.ok)
     if not report.succeeded:
         raise JobFailedError
 

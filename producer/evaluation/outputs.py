@@ -61,6 +61,12 @@ def write(whole: Whole, html: Path | None, picture: Path | None) -> None:
         _replace(html, page(whole).encode())
 
 
+def tell_written(*files: Path | None) -> None:
+    for file in files:
+        if file is not None:
+            screen.say(f"{file} is written")
+
+
 def _replace(target: Path, body: bytes) -> None:
     draft = target.with_name(f".{target.name}.{uuid4().hex}")
     try:

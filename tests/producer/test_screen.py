@@ -1,13 +1,15 @@
 """What people see of an ended job."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.manifest import JobState, Report
 from jobs.outcome import Counts
-from producer.screen import show_report
+from producer.screen import show_first_results, show_report
 
 
 def report_of(counts: Counts, state: JobState, **more: Any) -> Report:
@@ -49,3 +51,25 @@ def test_rows_that_got_no_label_are_told_beside_those_that_are_ok(shown: Any) ->
     assert "label" not in shown(report_of(counts, JobState.PARTIAL))
     some = report_of(counts, JobState.PARTIAL, without_label=12)
     assert "62 ok (12 of them without a label) · 2 failed of 64 rows" in shown(some)
+
+
+def test_first_results_say_of_how_many_and_fit_a_page_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(json.dumps({"id": str(n), "text": "word " * 60}) + "\n" for n in range(64)))
+    show_first_results("generate", results, 64)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "first 5 of 64 results"
+    assert max(map(len, shown)) == 100
+    assert not any(line.endswith(" ") for line in shown)
+
+
+def test_results_that_are_all_shown_are_not_called_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"id": "a", "label": "x", "confidence": 0.5}) + "\n")
+    show_first_results("classify", results, 1)
+    assert capsys.readouterr().out.startswith("results\n")

@@ -42,7 +42,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 def _json(run: Run, *arguments: str) -> dict[str, Any]:
     code, out, err = run(*arguments, "--json")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert all(line.endswith(" is written") for line in err.splitlines())
     document: dict[str, Any] = json.loads(out)
     return document
 
@@ -104,7 +105,8 @@ def test_on_a_terminal_all_of_it_fits_80_columns(run: Run, labelled: Path) -> No
 def test_all_shares_are_written_alike_on_the_terminal_and_on_the_page(
     run: Run, labelled: Path, tmp_path: Path
 ) -> None:
-    _, out, _ = run("out", "--truth", "truth.jsonl", "--html", "q.html")
+    _, out, err = run("out", "--truth", "truth.jsonl", "--html", "q.html")
+    assert err == "q.html is written\n"
     shown = re.findall(r"[0-9.]+ ?%", out)
     assert {"90.0 %", "99.0 %", "42.9 %", "100.0 %"} <= set(shown)
     cells = re.findall(r">([0-9.]+ ?%)<", (tmp_path / "q.html").read_text())
@@ -122,10 +124,11 @@ def test_mistakes_whose_texts_are_not_known_have_no_empty_column_and_the_remedy_
     arguments = ("r.jsonl", "--truth", "t.jsonl", "--html", "page.html")
     code, out, err = run(*arguments)
     assert (code, "text" in out) == (0, False)
-    assert err == "name the text's column with --text-field to see the texts of the mistakes\n"
+    told = "name the text's column with --text-field to see the texts of the mistakes\n"
+    assert err == f"{told}page.html is written\n"
     assert '<th class="text">text</th>' not in (tmp_path / "page.html").read_text()
     _, out, err = run(*arguments, "--text-field", "body")
-    assert ("the text" in out, err) == (True, "")
+    assert ("the text" in out, err) == (True, "page.html is written\n")
     page = (tmp_path / "page.html").read_text()
     assert ('<th class="text">text</th>' in page, "the text" in page) == (True, True)
 
