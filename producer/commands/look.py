@@ -51,6 +51,8 @@ def status(
         typer.echo(job_status(objects, overview, report).model_dump_json(indent=2))
     elif report is None:
         screen.show_open_job(overview)
+        if ledger is not None and not overview.paused:
+            screen.warn_if_nobody_works(ledger, overview.model)
     else:
         results, errors = f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}"
         screen.show_report(report, results, errors, remedy_of_queued(report))

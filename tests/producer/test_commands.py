@@ -227,6 +227,22 @@ def test_who_is_at_fault_is_told_and_what_failed_is_retried_by_code(
     assert worker.waiting["bulk"] == [f"{new_id}/0"]
 
 
+def test_the_status_of_a_waiting_job_says_when_nobody_works_for_it(
+    run: Run, ledger: Ledger, job: Manifest
+) -> None:
+    nobody = "note: no worker for tiny is alive now"
+    assert nobody in run("status", JOB)[1]
+    ledger.tell_worker("w", {"model": "another", "running_shards": 0}, 60)
+    assert nobody in run("status", JOB)[1]
+    ledger.tell_worker("v", {"model": "tiny", "running_shards": 0}, 60)
+    assert nobody not in run("status", JOB)[1]
+
+
+def test_a_paused_job_waits_for_no_worker(run: Run, job: Manifest) -> None:
+    run("pause", JOB)
+    assert "no worker" not in run("status", JOB)[1]
+
+
 def test_the_status_of_an_ended_job_holds_as_json_what_it_says_in_words(
     run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
 ) -> None:
