@@ -442,7 +442,11 @@ def test_without_the_extra_the_remedy_is_named_and_other_commands_work(tmp_path:
         command = [sys.executable, "-c", program, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    refused = run("evaluate", "r.jsonl", "--truth", "t.csv")
+    there = tmp_path / "r.jsonl"
+    there.touch()
+    missing = run("evaluate", str(there), "--truth", "t.csv")
+    assert "t.csv: there is no such file or folder" in missing.stderr, "it takes no package to see that"
+    refused = run("evaluate", str(there), "--truth", str(there))
     assert refused.returncode == 2
     assert "pip install 'bydawn[evaluate]'" in refused.stderr
     assert refused.stderr.count("\n") == 1
