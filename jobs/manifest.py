@@ -106,18 +106,26 @@ class Manifest(_Paper):
 
 
 class JobState(StrEnum):
-    """Where a job stands; the last three are ends."""
+    """Where a job stands; all but the first are ends, and no other word is used for them anywhere."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"  # every row ok
-    PARTIAL = "partial"  # some rows ok, or stopped on the way
+    PARTIAL = "partial"  # some rows ok, others failed
+    CANCELLED = "cancelled"  # somebody ended it on its way, whatever was done by then
+    EXPIRED = "expired"  # its deadline did
     FAILED = "failed"  # no row ok
 
     @property
     def marker(self) -> str:
-        """The object that says it to whoever lists the job's folder."""
+        """The object that tells whoever lists the job's folder whether all rows are there, some or none."""
         assert self is not JobState.RUNNING
-        return "_SUCCESS" if self is JobState.SUCCEEDED else f"_{self.name}"
+        match self:
+            case JobState.SUCCEEDED:
+                return "_SUCCESS"
+            case JobState.FAILED:
+                return "_FAILED"
+            case _:
+                return "_PARTIAL"
 
 
 class FailureExample(_Paper):
@@ -142,6 +150,8 @@ class Report(_Paper):
     failures: tuple[FailureExample, ...]
     low_quality: dict[str, int] = Field(default_factory=dict)
     """How many ok rows have each mark of low quality, the most frequent first."""
+    without_label: int = 0
+    """How many ok rows have no label, because none was sure enough."""
     stopped_because: str | None = None
     """Why it ended before its last row; None if it didn't, or if somebody cancelled it."""
     results: str

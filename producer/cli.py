@@ -1,4 +1,4 @@
-"""`bydawn`: exit codes are 0, 1 (the job failed or is partial) and 2 (bad usage or input)."""
+"""`bydawn`: exit codes are 0, 1 (a job ended without success) and 2 (bad usage or input)."""
 
 import logging
 import os

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,14 +16,14 @@ from producer.errors import UserError
 _REPORT = "report.json"
 RESULTS = tuple(f"results.{result_format}" for result_format in ResultFormat)
 _OUTPUTS = (*RESULTS, "errors.jsonl")
-_MARKERS = tuple(state.marker for state in JobState if state is not JobState.RUNNING)
+_MARKERS = tuple(dict.fromkeys(state.marker for state in JobState if state is not JobState.RUNNING))
 
 
 class _Earlier(BaseModel):
     """What of a report says which files are its job's."""
 
     job_id: Name
-    state: Literal[JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED]
+    state: JobState
     results: str
     errors: str | None
 

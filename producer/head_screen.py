@@ -1,5 +1,6 @@
 """How good a head is, as a table."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -7,13 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.heads import HeadCard
+from jobs.names import model_alias
+from producer.percent import percent
 from producer.plain import plain
 from producer.screen import output_console
 
 _MOST_LABELS = 100
 
 
-def show_head(card: HeadCard, folder: Path, text_field: str | None) -> None:
+def show_head(card: HeadCard, folder: Path, text_field: str | None, id_field: str | None) -> None:
     """What was held out of the fit says it, a label a line, the worst first; then how the head is used."""
     console = output_console()
     held_out = card.held_out
@@ -25,26 +28,37 @@ def show_head(card: HeadCard, folder: Path, text_field: str | None) -> None:
     )
     for precision, share in held_out.coverage.items():
         console.print(
-            f"  {float(precision):.0%} precision: {share:.0%} of the texts labelled", highlight=False
-        )
-    if card.abstain_below is not None:
-        console.print(
-            f"below a confidence of {card.abstain_below:.3f} rows get no label, for a precision of "
-            f"{card.precision:g}",
+            f"  at least {percent(float(precision))} of the labels right: {percent(share)} of the texts can "
+            "be labelled",
             highlight=False,
+            soft_wrap=True,
+        )
+    if card.abstain_below is not None and card.precision is not None:
+        console.print(
+            f"texts whose label is less sure than {card.abstain_below:.3f} get none, so that at least "
+            f"{percent(card.precision)} of the labels given are right",
+            highlight=False,
+            soft_wrap=True,
         )
     if card.left_out:
         told = ", ".join(f"{rows:,} {reason}" for reason, rows in card.left_out.items())
         console.print(Text(plain(f"left out of the history: {told}")), soft_wrap=True)
     console.print(
-        Text(plain(f"head in {folder}: {_use(card, folder, text_field)}")),
+        Text(plain(f"head in {folder}: {_use(card, folder, text_field, id_field)}")),
         soft_wrap=True,
     )
 
 
-def _use(card: HeadCard, folder: Path, text_field: str | None) -> str:
-    """The model is told, though a head's is taken by itself: BYDAWN_MODEL may name another one."""
-    options = {"--text-field": text_field, "--head": str(folder), "--model": card.loaded_as}
+def _use(card: HeadCard, folder: Path, text_field: str | None, id_field: str | None) -> str:
+    """A head's model is taken by itself, unless the environment names another one."""
+    elsewhere = os.environ.get("BYDAWN_MODEL")
+    is_other = elsewhere is not None and model_alias(elsewhere) != card.model.alias
+    options = {
+        "--text-field": text_field,
+        "--id-field": id_field,
+        "--head": str(folder),
+        "--model": card.loaded_as if is_other else None,
+    }
     given = " ".join(f"{option} {shlex.quote(value)}" for option, value in options.items() if value)
     return f"bydawn run classify INPUT {given} --out RESULTS"
 

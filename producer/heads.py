@@ -11,6 +11,10 @@ from producer.errors import UserError
 
 def read_head(folder: Path) -> Head:
     """The head in a folder; raises UserError where there is none that can be used."""
+    if not folder.exists():
+        raise UserError(
+            f"there is no folder {folder}; --head takes the one that `bydawn fit HISTORY --out FOLDER` wrote"
+        )
     try:
         return decode_head(
             _bytes(folder / CARD_FILE, MAX_CARD_BYTES), _bytes(folder / WEIGHTS_FILE, MAX_WEIGHTS_BYTES)

@@ -8,7 +8,15 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.readers import USUAL_ID_FIELD, USUAL_TEXT_FIELDS, InputError, InputRow, open_table, read_rows
+from jobs.readers import (
+    TABLE_SUFFIXES,
+    USUAL_ID_FIELD,
+    USUAL_TEXT_FIELDS,
+    InputError,
+    InputRow,
+    open_table,
+    read_rows,
+)
 from jobs.spec import Example, Label
 from jobs.validation import own_words
 from producer.errors import UserError
@@ -75,7 +83,7 @@ def parse_labels(labels: str | None, labels_file: Path | None) -> LabelSet:
     the file, the label and the remedy.
     """
     if labels is not None and labels_file is not None:
-        raise UserError(GIVE_LABELS)
+        raise UserError("both --labels and --labels-file are given: give one of the two")
     if labels is None and labels_file is None:
         return LabelSet()
     found = _found(labels, labels_file)
@@ -146,6 +154,11 @@ def _reasons(error: ValidationError) -> str:
 
 
 def _read(file: Path) -> Any:
+    if file.suffix.lower() in TABLE_SUFFIXES:
+        raise UserError(
+            f"--labels-file {file} is a table: give labelled texts as --examples {file}, and the labels "
+            "themselves as --labels a,b,c or as YAML or JSON"
+        )
     text = read_text(file)
     # JSON apart: its \/ and its tabs are no YAML.
     if file.suffix.lower() == ".json":

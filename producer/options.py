@@ -1,5 +1,7 @@
 """The options that all kinds of job share, each declared once; a kind's own stand beside its command."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,23 @@ INPUT, JOB, WHERE = "Input", "Job", "Where"
 
 MAX_ROWS = 1_000_000_000
 MAX_TOKENS = 1_000_000
+
+
+def one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
+    """The parser of an option or an argument; typer's own refusal has pydantic's words before it."""
+
+    def parse(given: str) -> StrEnum:
+        try:
+            return choices(given)
+        except ValueError as error:
+            raise typer.BadParameter(f"{given!r} is not one of {', '.join(choices)}") from error
+
+    return parse
+
+
+def _shown(choices: type[StrEnum]) -> str:
+    return f"[{'|'.join(choices)}]"
+
 
 Source = Annotated[
     str,
@@ -40,7 +59,13 @@ SampleSeed = Annotated[int | None, typer.Option(help="Of --sample.", rich_help_p
 
 Format = Annotated[
     ResultFormat,
-    typer.Option("--format", help="csv and parquet are joined to the input's columns.", rich_help_panel=JOB),
+    typer.Option(
+        "--format",
+        help="csv and parquet are joined to the input's columns.",
+        rich_help_panel=JOB,
+        parser=one_of(ResultFormat),
+        metavar=_shown(ResultFormat),
+    ),
 ]
 MaxFailedShare = Annotated[
     float,
@@ -50,7 +75,15 @@ ShardRows = Annotated[
     int | None,
     typer.Option(min=1, max=10_000, help="Rows per message; by kind if not given.", rich_help_panel=JOB),
 ]
-PriorityOption = Annotated[Priority, typer.Option(help="Drained in this order.", rich_help_panel=JOB)]
+PriorityOption = Annotated[
+    Priority,
+    typer.Option(
+        help="Drained in this order.",
+        rich_help_panel=JOB,
+        parser=one_of(Priority),
+        metavar=_shown(Priority),
+    ),
+]
 Deadline = Annotated[
     str | None,
     typer.Option(help="HH:MM (the next one, local time) or ISO 8601; the rest expires.", rich_help_panel=JOB),

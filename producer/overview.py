@@ -21,7 +21,7 @@ from jobs.stores import ObjectStore
 
 
 class JobOverview(BaseModel):
-    """What `bydawn status --json` prints."""
+    """What `bydawn jobs --json` prints of each job."""
 
     job_id: str
     kind: Kind

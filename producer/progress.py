@@ -12,6 +12,7 @@ from rich.text import Text
 from jobs.ledger import Progress as JobProgress
 
 _MIN_ELAPSED_S = 1.0
+_SLOW_ROWS_PER_S = 0.1
 
 
 @dataclass(slots=True)
@@ -36,7 +37,14 @@ class _PaceColumn(ProgressColumn):
         rows_per_s, tokens_per_s = task.fields["rows_per_s"], task.fields["tokens_per_s"]
         if not rows_per_s and not tokens_per_s:
             return Text("")
-        return Text(f"{rows_per_s:.1f} rows/s {tokens_per_s:,.0f} tokens/s", style="cyan")
+        return Text(f"{pace_of_rows(rows_per_s)} {tokens_per_s:,.0f} tokens/s".lstrip(), style="cyan")
+
+
+def pace_of_rows(rows_per_s: float) -> str:
+    """`2.4 rows/s`; of long documents `25 s/row`; empty before the first is done."""
+    if not rows_per_s:
+        return ""
+    return f"{rows_per_s:.1f} rows/s" if rows_per_s >= _SLOW_ROWS_PER_S else f"{1 / rows_per_s:,.0f} s/row"
 
 
 class _TimeLeftColumn(ProgressColumn):

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, compress
 
 from jobs import layout
@@ -10,7 +10,7 @@ from jobs.calibration import hand_on
 from jobs.control import read_controls
 from jobs.heads import head_sha256, read_stored_head
 from jobs.manifest import DocumentRef, Manifest, Row
-from jobs.outcome import Code, Outcome, Status
+from jobs.outcome import Code, Fault, Outcome, Status
 from jobs.papers import read_manifest, read_report
 from jobs.parts import read_part
 from jobs.shards import CorruptObjectError, decode_part, decode_shard
@@ -26,12 +26,17 @@ log = logging.getLogger(__name__)
 REASONS = (*Code, *(status for status in Status if status not in (Status.OK, Status.FAILED)))
 """Why a row may not be ok: the code of a failed one, else its status."""
 
+_FAIL_AGAIN = frozenset(
+    (Code.EMPTY_TEXT, Code.UNDECODABLE, Code.NEEDS_OCR, Code.ENCRYPTED, Code.UNSUPPORTED, Code.BAD_REQUEST)
+)
+"""Of rows that no other model, limit or permission helps: a job keeps them as they were given."""
+
 
 def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) -> Manifest:
     """Submit the rows that ended for one of the reasons, or for any; returns the new job.
 
     Raises:
-        UserError: the job hasn't ended, no row of it ended so, or a reason is unknown.
+        UserError: the job hasn't ended, no row of it ended so, none can pass, or a reason is unknown.
     """
     if unknown := set(reasons) - set(REASONS):
         raise UserError(f"--code can't be {', '.join(sorted(unknown))}; allowed are {', '.join(REASONS)}")
@@ -41,8 +46,10 @@ def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) ->
         raise UserError(
             f"{job_id} has not ended yet; `bydawn cancel {job_id}` ends it, with what is done kept"
         )
+    _refuse_if_all_fail_again(store, manifest, reasons)
     left_out: Counter[int] = Counter()
-    rows = _rows_to_retry(store, manifest, reasons, left_out)
+    at_fault: Counter[Code] = Counter()
+    rows = _rows_to_retry(store, manifest, reasons, left_out, at_fault)
     if (first := next(rows, None)) is None:
         raise UserError(_nothing_to_retry(manifest, reasons, left_out.total()))
 
@@ -53,7 +60,34 @@ def retry(connection: Connection, job_id: str, reasons: Collection[str] = ()) ->
         for row_no, row in enumerate(chain([first], rows)):
             yield _with_own_document(store, new_id, row_no, row)
 
-    return read_manifest(store, make_job(connection, order, copied))
+    new = read_manifest(store, make_job(connection, order, copied))
+    if at_fault:
+        log.warning(
+            "%s: the input is at fault for %d of the rows (%s); they fail again unless that has been mended",
+            new.job_id, at_fault.total(), _counted(at_fault),
+        )  # fmt: skip
+    return new
+
+
+def _refuse_if_all_fail_again(store: ObjectStore, manifest: Manifest, reasons: Collection[str]) -> None:
+    """Looks at parts up to the first row that may pass."""
+    codes: Counter[Code] = Counter()
+    for shard_no in range(manifest.num_shards):
+        for outcome in _outcomes(store, manifest, shard_no):
+            if not _is_wanted(outcome, reasons):
+                continue
+            if outcome.code not in _FAIL_AGAIN:
+                return
+            codes[outcome.code] += 1
+    if codes:
+        raise UserError(
+            f"all of these rows would fail again, for the input is at fault ({_counted(codes)}): "
+            f"correct them in {manifest.source} and submit them"
+        )
+
+
+def _counted(codes: Counter[Code]) -> str:
+    return ", ".join(f"{rows:,} {code}" for code, rows in codes.most_common())
 
 
 def _order(store: ObjectStore, manifest: Manifest) -> Order:
@@ -84,9 +118,13 @@ def _nothing_to_retry(manifest: Manifest, reasons: Collection[str], num_left_out
 
 
 def _rows_to_retry(
-    store: ObjectStore, manifest: Manifest, reasons: Collection[str], left_out: Counter[int]
+    store: ObjectStore,
+    manifest: Manifest,
+    reasons: Collection[str],
+    left_out: Counter[int],
+    at_fault: Counter[Code],
 ) -> Iterator[Row]:
-    """Counts in `left_out`, by shard, the rows that it should give and can't read."""
+    """Counts in `left_out`, by shard, the rows that it should give and can't read, and those at fault."""
     for shard_no in range(manifest.num_shards):
         outcomes = _outcomes(store, manifest, shard_no)
         wanted = [_is_wanted(outcome, reasons) for outcome in outcomes]
@@ -98,7 +136,12 @@ def _rows_to_retry(
             left_out[shard_no] = sum(wanted)
             log.warning("%s; its %s rows are left out", error, sum(wanted))
         else:
+            at_fault.update(_own_faults(compress(outcomes, wanted)))
             yield from compress(rows, wanted)
+
+
+def _own_faults(outcomes: Iterable[Outcome]) -> Iterator[Code]:
+    return (each.code for each in outcomes if each.code is not None and each.code.fault is Fault.INPUT)
 
 
 def _is_wanted(outcome: Outcome, reasons: Collection[str]) -> bool:

@@ -1,14 +1,14 @@
 """What people see: tables and closing lines. Progress goes to the error stream, answers to the other."""
 
 import json
-import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import redis
 from rich.console import Console
@@ -17,14 +17,16 @@ from rich.text import Text
 
 from jobs.dead_letters import DeadLetters
 from jobs.ledger import Ledger
-from jobs.manifest import JobState, Report, ResultFormat
+from jobs.manifest import Report, ResultFormat
 from jobs.spec import Kind
 from producer.overview import JobOverview, QueueDepth, UnreadableJob
 from producer.plain import plain
-from producer.states import shown_end, shown_state, style_of
+from producer.states import shown_state, style_of
 
 _WIDE_COLUMNS = {"priority": 100, "model": 130}
 """Columns of a job that are shown on terminals of so many characters or more."""
+_UNCUT_WIDTH = 200
+_SPACES_AT_END = re.compile(r" +$", re.MULTILINE)
 _FIRST_ROWS: dict[Kind, int] = {"classify": 8, "summarize": 5, "generate": 5, "embed": 0}
 
 
@@ -32,9 +34,25 @@ def progress_console() -> Console:
     return Console(stderr=True)
 
 
-def output_console() -> Console:
-    """A terminal has its width; what goes to a file or a program isn't cut."""
-    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=200)
+def output_console(width_elsewhere: int = 100) -> Console:
+    """A terminal has its width; what goes elsewhere has this one, and no spaces at the ends of lines."""
+    if sys.stdout.isatty():
+        return Console()
+    width = None if "COLUMNS" in os.environ else width_elsewhere
+    return Console(file=cast("IO[str]", _Trimmed(sys.stdout)), width=width)
+
+
+class _Trimmed:
+    """A stream of whole lines, without the spaces that tables fill up theirs with."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_SPACES_AT_END.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def warn_if_nobody_works(ledger: Ledger, alias: str) -> None:
@@ -53,19 +71,19 @@ def say(sentence: str) -> None:
     progress_console().print(_plain(sentence), soft_wrap=True)
 
 
-def show_report(report: Report, results: str, errors: str) -> None:
+def show_report(report: Report, results: str, errors: str, remedy: str | None) -> None:
     console = output_console()
     counts = report.counts
-    parts = [f"{counts.ok:,} ok"]
+    unlabelled = f" ({report.without_label:,} of them without a label)" if report.without_label else ""
+    parts = [f"{counts.ok:,} ok{unlabelled}"]
     parts += [
         f"{number:,} {status}"
         for status in ("failed", "cancelled", "expired")
         if (number := getattr(counts, status))
     ]
     tokens = f"{counts.prompt_tokens:,} tokens in, {counts.output_tokens:,} out"
-    state = shown_end(report.state, counts)
     headline = Text.assemble(
-        (state, style_of(state)),
+        (report.state, style_of(report.state)),
         f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
     )
     console.print(headline, highlight=False)
@@ -75,9 +93,8 @@ def show_report(report: Report, results: str, errors: str) -> None:
         rows = _num_rows(failure.rows)
         code = f"{failure.code} (at fault: {failure.fault})" if failure.code is not None else "not done"
         console.print(_plain(f"  {rows}: {code}: {failure.message or ''}"), soft_wrap=True)
-    if (share := _acceptable_share(report)) is not None:
-        line = f"  accept such rows with --max-failed-share {share:g}"
-        console.print(Text(line), soft_wrap=True)
+    if remedy is not None:
+        console.print(Text(f"  {remedy}"), soft_wrap=True)
     if report.low_quality:
         marks = ", ".join(f"{mark} {rows:,}" for mark, rows in report.low_quality.items())
         line = f"  {_num_rows(sum(report.low_quality.values()))} of low quality: {marks}"
@@ -87,27 +104,18 @@ def show_report(report: Report, results: str, errors: str) -> None:
         console.print(Text(f"errors in {errors}"), soft_wrap=True)
 
 
-def _acceptable_share(report: Report) -> float | None:
-    """With which the job had succeeded, where all that failed is the input's fault."""
-    counts = report.counts
-    was_ended = counts.cancelled + counts.expired > 0
-    if report.state is not JobState.PARTIAL or was_ended or counts.blameless:
-        return None
-    return math.ceil(counts.failed * 1000 / report.rows) / 1000
-
-
 def _num_rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def show_first_results(kind: Kind, results: Path) -> None:
+def show_first_results(kind: Kind, results: Path, num_results: int) -> None:
     """The first results as a table, so that one sees at once whether they make sense."""
     if results.suffix != f".{ResultFormat.JSONL}" or not (rows := _FIRST_ROWS[kind]):
         return
     with results.open(encoding="utf-8") as lines:
         first = [json.loads(line) for line in islice(lines, rows)]
     if first:
-        output_console().print(_results_table(kind, first))
+        output_console().print(_results_table(kind, first, num_results))
 
 
 def _plain(text: str) -> Text:
@@ -115,8 +123,10 @@ def _plain(text: str) -> Text:
     return Text(plain(text))
 
 
-def _results_table(kind: Kind, first: Sequence[dict[str, Any]]) -> Table:
-    table = Table(show_lines=kind != "classify", title="first results", title_justify="left")
+def _results_table(kind: Kind, first: Sequence[dict[str, Any]], num_results: int) -> Table:
+    are_all = len(first) == num_results
+    title = "results" if are_all else f"first {len(first)} of {num_results:,} results"
+    table = Table(show_lines=kind != "classify", title=title, title_justify="left")
     table.add_column("id", overflow="fold", max_width=32)
     match kind:
         case "classify":
@@ -153,7 +163,7 @@ def _labels(line: dict[str, Any]) -> str:
 
 
 def show_jobs(jobs: Iterable[JobOverview | UnreadableJob]) -> None:
-    console = output_console()
+    console = output_console(_UNCUT_WIDTH)  # a line a job, which a file or a program needs whole
     more = [name for name, from_columns in _WIDE_COLUMNS.items() if console.width >= from_columns]
     table = Table(box=None, padding=(0, 1, 0, 0))
     # Only the source gives way on a narrow terminal: a job's id must stay whole, to be used.

@@ -1,7 +1,6 @@
-"""A job's state as people are shown it: also what it waits for, and what ended it on its way."""
+"""A job's state as people are shown it: also what it waits for."""
 
 from jobs.manifest import JobState
-from jobs.outcome import Counts
 from producer.overview import JobOverview
 
 _STYLES = {
@@ -23,15 +22,7 @@ def shown_state(job: JobOverview) -> str:
     if job.paused:
         return "paused"
     is_idle = job.running_shards == 0 and not job.settled_shards and not job.counts.rows
-    return "waiting" if job.state is JobState.RUNNING and is_idle else shown_end(job.state, job.counts)
-
-
-def shown_end(state: JobState, counts: Counts) -> str:
-    """`cancelled` or `expired` where that ended a partial job's last rows; the marker stays `_PARTIAL`."""
-    if state is not JobState.PARTIAL or not counts.cancelled + counts.expired:
-        return state.value
-    # A cancellation is heard first, also where the deadline has passed.
-    return "cancelled" if counts.cancelled else "expired"
+    return "waiting" if job.state is JobState.RUNNING and is_idle else job.state.value
 
 
 def style_of(shown: str) -> str:

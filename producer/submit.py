@@ -29,13 +29,12 @@ from jobs.submission import Submission
 from producer.connection import Connection
 from producer.errors import UserError
 from producer.heads import check_model
+from producer.request_words import differences
 
 log = logging.getLogger(__name__)
 
 MakeRows = Callable[[str], Iterator[Row]]
 """From the new job's id, under which their documents go, to its rows."""
-
-_MAX_TOLD_CHARACTERS = 300  # labels and prompts would fill the screen
 
 SHARD_ROWS: dict[Kind, int] = {"classify": 64, "summarize": 4, "generate": 32, "embed": 64}
 
@@ -123,10 +122,7 @@ def _queue(connection: Connection, manifest: Manifest) -> None:
 
 
 def _check_same(manifest: Manifest, order: Order) -> None:
-    before, now = _request(manifest), _request(order)
-    names = [name for name in before | now if before.get(name) != now.get(name)]
-    if names:
-        other = "; ".join(_difference(name, before.get(name), now.get(name)) for name in names)
+    if other := "; ".join(differences(_request(manifest), _request(order))):
         raise UserError(
             f"the idempotency key stands for job {manifest.job_id} ({manifest.spec.kind} {manifest.source}), "
             f"which asked for something else: {other}. Give another key"
@@ -142,13 +138,8 @@ def _request(asked: Manifest | Order) -> dict[str, object]:
         "format": str(asked.result_format),
         "priority": str(asked.priority),
         "max_failed_share": asked.max_failed_share,
-        **asked.spec.model_dump(),
+        **dict(asked.spec),
     }
-
-
-def _difference(name: str, before: object, now: object) -> str:
-    is_short = len(f"{before}{now}") <= _MAX_TOLD_CHARACTERS
-    return f"{name} {before}, now {now}" if is_short else f"another {name}"
 
 
 def find_job(store: ObjectStore, idempotency_key: str) -> str | None:

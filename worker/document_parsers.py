@@ -81,7 +81,8 @@ class DocumentParsers:
                 fault = f"{name} takes more than {limit} to parse; split it, or save it in a simpler format"
                 raise DocumentError(Code.UNREADABLE, fault) from limit
             except ParserDied as death:
-                log.warning("action=parser_died error=%s", death)
+                if not (unwanted.is_set() or self._is_closed):  # else it was killed by us
+                    log.warning("action=parser_died error=%s", death)
             finally:
                 self._give_back(process)
         with self._lock:

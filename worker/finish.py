@@ -36,13 +36,17 @@ class _Tally:
     counts: Counts = field(default_factory=Counts)
     failures: Counter[tuple[Code | None, str | None]] = field(default_factory=Counter)
     low_quality: Counter[str] = field(default_factory=Counter)
+    without_label: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.counts.add(outcome)
         if outcome.status is not Status.OK:
             self.failures[outcome.code, outcome.message] += 1
-        elif mark := (outcome.result or {}).get("low_quality"):
+            return
+        result = outcome.result or {}
+        if mark := result.get("low_quality"):
             self.low_quality[str(mark)] += 1
+        self.without_label += "label" in result and result["label"] is None
 
     def examples(self) -> tuple[FailureExample, ...]:
         return tuple(
@@ -99,6 +103,7 @@ class Finisher:
             counts=counts,
             failures=tally.examples(),
             low_quality=dict(tally.low_quality.most_common()),
+            without_label=tally.without_label,
             stopped_because=cancel.reason if cancel is not None else None,
             results=results,
             errors=errors,
@@ -129,13 +134,18 @@ class Finisher:
 
 
 def end_state(manifest: Manifest, counts: Counts, is_hopeless: bool = False) -> JobState:
-    """A job that was stopped on the way is partial, whatever share of its rows was done.
+    """A job that was stopped on the way is told by what stopped it, whatever share of its rows was done.
 
     Unless it was stopped because none of them was ok, and none became so since.
     """
     if is_hopeless and not counts.ok:
         return JobState.FAILED
+    # A cancellation is heard first, also where the deadline has passed.
+    if counts.cancelled:
+        return JobState.CANCELLED
+    if counts.expired:
+        return JobState.EXPIRED
     # Divided, not multiplied: 0.29 * 100 is less than 29.
-    if counts.cancelled + counts.expired == 0 and counts.failed / counts.rows <= manifest.max_failed_share:
+    if counts.failed / counts.rows <= manifest.max_failed_share:
         return JobState.SUCCEEDED
-    return JobState.PARTIAL if counts.ok or counts.cancelled or counts.expired else JobState.FAILED
+    return JobState.PARTIAL if counts.ok else JobState.FAILED

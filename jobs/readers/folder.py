@@ -31,7 +31,8 @@ def document_rows(source: str, refs: Iterable[SourceRef], root: str) -> Iterator
     if not num_documents:
         raise InputError(source, f"there is no document in it{_among(ignored)}; documents are {_allowed()}")
     if ignored:
-        log.warning("%s: ignored %d that are no documents (%s)", source, ignored.total(), _kinds(ignored))
+        are_none = "that is no document" if ignored.total() == 1 else "that are no documents"
+        log.warning("%s: ignored %d %s (%s)", source, ignored.total(), are_none, _kinds(ignored))
 
 
 def _row(path: str, ref: SourceRef) -> InputRow:
@@ -42,7 +43,8 @@ def _row(path: str, ref: SourceRef) -> InputRow:
 
 
 def _among(ignored: Counter[str]) -> str:
-    return f" among {ignored.total()} files ({_kinds(ignored)})" if ignored else ""
+    files = "1 file" if ignored.total() == 1 else f"{ignored.total()} files"
+    return f" among {files} ({_kinds(ignored)})" if ignored else ""
 
 
 def _kinds(ignored: Counter[str]) -> str:

@@ -32,6 +32,7 @@ _TABLES: dict[str, TableReader] = {
     ".ndjson": json_lines_table,
     ".parquet": parquet_table,
 }
+TABLE_SUFFIXES = frozenset(_TABLES)
 
 
 def read_rows(
@@ -65,6 +66,18 @@ def open_table(source: str, access: S3Access = DEFAULT_ACCESS) -> Iterator[Table
             yield read_table(stream, _path(location).name)
 
 
+def check_there(source: str) -> None:
+    """Raise `InputError` for a local file or folder that isn't; of others that is found out on reading."""
+    with _clear_errors(source):
+        if not is_pattern(source) and isinstance(location := parse_location(source), Path):
+            _check_there(location)
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise InputError(str(path), f"there is no such file or folder{_close_names(path)}")
+
+
 @contextmanager
 def _clear_errors(source: str) -> Iterator[None]:
     try:
@@ -72,7 +85,7 @@ def _clear_errors(source: str) -> Iterator[None]:
     except InvalidKey as error:
         raise InputError(_CREDENTIALS.sub("//", source), str(error)) from error
     except ObjectMissing as error:
-        raise InputError(source, str(error)) from error
+        raise InputError(source, str(error), names_where=True) from error
 
 
 def _table_reader(location: S3Location | Path) -> TableReader | None:
@@ -81,8 +94,7 @@ def _table_reader(location: S3Location | Path) -> TableReader | None:
     if isinstance(location, Path):
         if location.is_dir():
             return None
-        if not location.exists():
-            raise InputError(str(location), f"there is no such file or folder{_close_names(location)}")
+        _check_there(location)
         if suffix not in _TABLES and suffix not in DOCUMENT_SUFFIXES:
             readable = ", ".join(sorted([*_TABLES, *DOCUMENT_SUFFIXES]))
             raise InputError(str(location), f"{suffix or 'a file without suffix'} is not among {readable}")

@@ -26,6 +26,6 @@ class InputRow:
 class InputError(ValueError):
     """An input that is refused as a whole; the message names the place, the reason and the remedy."""
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where}: {reason}")
+    def __init__(self, where: str, reason: str, *, names_where: bool = False) -> None:
+        super().__init__(reason if names_where else f"{where}: {reason}")
         self.where = where

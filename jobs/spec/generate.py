@@ -50,14 +50,22 @@ class GenerateSpec(BaseSpec):
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
-        held_to = [name for name in ("choices", "json_schema", "regex") if getattr(self, name) is not None]
+        held_to = [
+            _option(name) for name in ("choices", "json_schema", "regex") if getattr(self, name) is not None
+        ]
         if len(held_to) > 1:
             raise ValueError(
-                f"give at most one of choices, json_schema and regex, not {' and '.join(held_to)}"
+                f"give at most one of --choices, --json-schema and --regex, not {' and '.join(held_to)}"
             )
         if held_to and self.stop:
-            raise ValueError(f"stop may cut an answer before it is of the {held_to[0]}: give one of the two")
+            raise ValueError(f"--stop may cut an answer before it fits {held_to[0]}: give one of the two")
         for name in ("top_k", "top_p", "min_p"):
             if self.temperature == 0 and getattr(self, name) is not None:
-                raise ValueError(f"{name} does nothing at temperature 0: give a temperature above 0 with it")
+                raise ValueError(
+                    f"{_option(name)} does nothing at --temperature 0: give a temperature above 0 with it"
+                )
         return self
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"

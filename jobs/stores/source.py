@@ -60,7 +60,10 @@ def _matching(pattern: str, access: S3Access) -> Iterator[SourceRef]:
             found = True
             yield ref
     if not found:
-        raise ObjectMissing(f"nothing matches {pattern}; `*` stands for a name's part, `**` for folders, too")
+        raise ObjectMissing(
+            f"nothing matches {pattern}; only `*` stands for others, for a part of a name, and `**` for "
+            "folders, too"
+        )
 
 
 def open_source(uri: str, version: str | None = None, access: S3Access = DEFAULT_ACCESS) -> BinaryIO:

@@ -22,7 +22,10 @@ When = Annotated[
         help="HH:MM (the next one, local time) or ISO 8601, then a zone such as Europe/Berlin; or none.",
     ),
 ]
-NewPriority = Annotated[Priority, typer.Argument(metavar="PRIORITY", help="urgent, standard or bulk.")]
+NewPriority = Annotated[
+    Priority,
+    typer.Argument(metavar="PRIORITY", help="urgent, standard or bulk.", parser=options.one_of(Priority)),
+]
 
 
 def cancel(job_id: options.JobId, store: options.Store = "", broker: options.Broker = None) -> None:

@@ -8,6 +8,7 @@ import typer
 from producer import options
 from producer.connection import settings_from
 from producer.evaluation.extra import needs_extra
+from producer.evaluation.given import check_sources, check_targets
 
 _TRUTH = "Truth"
 _SHOW = "What is shown"
@@ -91,10 +92,11 @@ def evaluate(
     as_json: options.Json = False,
 ) -> None:
     """Compare a job's labels or summaries with right ones: accuracy, calibration, ROUGE and more."""
-    with needs_extra():
+    check_sources(results, truth, versus, source)
+    check_targets(html, picture)
+    with needs_extra():  # not before: these take seconds
         from producer.evaluation import evaluation, outputs
 
-    outputs.check_targets(html, picture)
     asked = evaluation.Asked(
         results=results,
         truth=truth,
@@ -113,3 +115,4 @@ def evaluate(
         typer.echo(outputs.as_json(whole.report))
     else:
         outputs.show(whole.report)
+    outputs.tell_written(html, picture)

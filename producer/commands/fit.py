@@ -105,7 +105,7 @@ def fit(
     if as_json:
         typer.echo(head.card.model_dump_json(indent=2))
     else:
-        show_head(head.card, out, text_field)
+        show_head(head.card, out, text_field, id_field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ from producer.overview import (
     recent_jobs,
 )
 from producer.progress import job_bar
+from producer.remedies import remedy_of_queued
+from producer.status import job_status
 from producer.watch import wait_for_report
 
 _REFRESH_INTERVAL_S = 1.0
@@ -53,11 +55,14 @@ def status(
     ledger = _ledger_if_there(settings) if report is None else None
     overview = job_overview(objects, ledger, job_id)
     if as_json:
-        typer.echo(overview.model_dump_json(indent=2))
+        typer.echo(job_status(objects, overview, report).model_dump_json(indent=2))
     elif report is None:
         screen.show_open_job(overview)
+        if ledger is not None and not overview.paused:
+            screen.warn_if_nobody_works(ledger, overview.model)
     else:
-        screen.show_report(report, f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}")
+        results, errors = f"{objects.uri}/{report.results}", f"{objects.uri}/{report.errors}"
+        screen.show_report(report, results, errors, remedy_of_queued(report))
     if report is not None and not report.succeeded:
         raise JobFailedError
 

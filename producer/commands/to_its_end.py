@@ -1,6 +1,9 @@
 """How commands that work on this machine end when they are stopped on their way."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import redis
@@ -11,14 +14,32 @@ from producer.errors import UserError
 ResultT = TypeVar("ResultT")
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM; whatever answers a Ctrl-C answers this, too."""
+
+
 def to_its_end(run: Callable[[], ResultT]) -> ResultT:
     """What `run` returns; whatever stops it, the remedy is the same command again."""
     try:
-        return run()
+        with _terminated_as_interrupted():
+            return run()
     except redis.RedisError as error:
         raise UserError(
             f"the run's own Valkey ended ({error}); give the same command again to go on"
         ) from error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         typer.echo("\nbydawn: interrupted; the same command again goes on from here", err=True)
-        raise typer.Exit(130) from None
+        number = signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT
+        raise typer.Exit(128 + number) from None  # as shells tell a signal
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

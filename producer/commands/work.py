@@ -20,6 +20,7 @@ from producer.connection import connect, settings_from
 from producer.deadline import parse_deadline
 from producer.errors import JobFailedError, UserError
 from producer.inputs import identity, input_rows, selection
+from producer.remedies import remedy_of_run
 from producer.run_local import LocalRun, run_local
 from producer.served import promised, served_model
 from producer.submit import Order
@@ -75,8 +76,8 @@ def run(
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        screen.show_report(report, str(results), str(out / "errors.jsonl"))
-        screen.show_first_results(spec.kind, results)
+        screen.show_report(report, str(results), str(out / "errors.jsonl"), remedy_of_run(report))
+        screen.show_first_results(spec.kind, results, report.counts.ok)
     if not report.succeeded:
         raise JobFailedError
 

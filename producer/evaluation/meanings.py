@@ -55,9 +55,3 @@ def number(value: float | None, digits: int = 3) -> str:
 def threshold(confidence: float) -> str:
     """With 3 digits, rounded down: rounded up, it would leave out the row that it is the confidence of."""
     return f"{math.floor(confidence * 1000 + 1e-9) / 1000:.3f}"
-
-
-def percent(share: float) -> str:
-    """With a decimal where a whole number would hide something."""
-    shown = f"{share * 100:.1f}"
-    return f"{shown.removesuffix('.0')} %"

@@ -34,15 +34,6 @@ def tell_progress(pairs: Iterable[Pair[str]]) -> Iterable[Pair[str]]:
     return track(pairs, "comparing summaries", console=console, transient=True)
 
 
-def check_targets(html: Path | None, picture: Path | None) -> None:
-    """Raise `UserError` before the work for a file that can't be written after it."""
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise UserError(f"--picture {picture}: a picture is a .png file")
-    for option, path in (("--html", html), ("--picture", picture)):
-        if path is not None and not path.parent.is_dir():
-            raise UserError(f"{option} {path}: there is no folder {path.parent}; make it first")
-
-
 def write(whole: Whole, html: Path | None, picture: Path | None) -> None:
     """Write what is asked for, each file whole or not at all."""
     evaluation = whole.report.evaluation
@@ -59,6 +50,12 @@ def write(whole: Whole, html: Path | None, picture: Path | None) -> None:
         from producer.evaluation.page import page
 
         _replace(html, page(whole).encode())
+
+
+def tell_written(*files: Path | None) -> None:
+    for file in files:
+        if file is not None:
+            screen.say(f"{file} is written")
 
 
 def _replace(target: Path, body: bytes) -> None:

@@ -12,10 +12,11 @@ from markupsafe import Markup
 from jobs.numbers import numbers
 from producer.evaluation.evaluation import Whole
 from producer.evaluation.label_evaluation import LabelEvaluation
-from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, percent, threshold
+from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, threshold
 from producer.evaluation.picture import DARK, LIGHT, MAX_LABELS, Theme, calibration_picture, confusion_picture
 from producer.evaluation.row_lines import row_lines
 from producer.evaluation.summary_evaluation import FIGURES, Read
+from producer.percent import percent
 
 MAX_READ_ROWS = 300
 _EXCERPT_CHARS = 6000

@@ -1,6 +1,5 @@
 """Where results lie: a file, the folder of a run, or a job of a store."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from jobs.stores.s3_access import S3Access
 from jobs.stores.source import open_source
 from producer.connection import connect_store
 from producer.errors import UserError
+from producer.evaluation.given import is_job
 from producer.export import RESULTS
 
-_JOB_ID = re.compile(r"\d{8}t\d{6}-[0-9a-f]{8}")
 _ERRORS = "errors.jsonl"
 
 
@@ -30,7 +29,7 @@ class Place:
 
 def find_results(given: str, settings: Settings) -> Place:
     """Raises `UserError` for a folder or a job without results."""
-    if _JOB_ID.fullmatch(given) and not Path(given).exists():
+    if is_job(given):
         return _of_job(connect_store(settings), given)
     location = parse_location(given)
     if isinstance(location, Path) and location.is_dir():

@@ -11,11 +11,12 @@ from producer.evaluation.difference import Difference
 from producer.evaluation.evaluation import Evaluation, Report
 from producer.evaluation.label_evaluation import LabelEvaluation
 from producer.evaluation.label_set_evaluation import LabelSetEvaluation
-from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, percent, threshold
+from producer.evaluation.meanings import CHOSEN_HERE, MEANINGS, TITLES, number, threshold
 from producer.evaluation.row_lines import num_rows, row_lines
 from producer.evaluation.summary_evaluation import SummaryEvaluation
 from producer.evaluation.unknown_labels import UnknownLabel
 from producer.evaluation.versus import Versus
+from producer.percent import percent
 from producer.plain import plain
 
 _SHOWN_LABELS = 20
@@ -88,7 +89,7 @@ def _coverage(evaluation: LabelEvaluation) -> RenderableType:
         table.add_column(name, justify="right")
     for each in evaluation.coverage:
         if each.threshold is None or each.reached is None:
-            table.add_row(percent(each.precision), "0", "0 %", "-", "never that right")
+            table.add_row(percent(each.precision), "0", percent(0.0), "-", "never that right")
             continue
         share, reached = percent(each.share), percent(each.reached)
         table.add_row(percent(each.precision), f"{each.answers:,}", share, reached, threshold(each.threshold))

@@ -110,6 +110,20 @@ def test_a_folder_with_an_unfinished_job_refuses_another_one(
     assert "unfinished job" in other.stderr
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_says_how_to_go_on_and_leaves_no_child(
+    model: Path, prompts: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    with started("run", "generate", prompts, "--model", model, "--out", out, log=log) as run:
+        wait_until(lambda: "loading" in log.read_text(), 60, "the worker started")
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(number)
+        assert run.wait(60) == code
+    assert "interrupted; the same command again goes on from here" in log.read_text()
+    wait_until(lambda: all_ended(children), 10, "the end of all children")
+
+
 def test_a_model_that_is_not_there_is_told_and_no_folder_is_left_behind(
     prompts: Path, tmp_path: Path
 ) -> None:

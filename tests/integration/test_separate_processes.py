@@ -116,7 +116,7 @@ def test_documents_outside_of_the_allowed_sources_are_refused_with_the_remedy(
     assert "BYDAWN_ALLOWED_SOURCES" in refused.stderr
 
 
-def test_a_cancelled_job_keeps_what_is_done_and_ends_as_partial(
+def test_a_cancelled_job_keeps_what_is_done_and_has_the_marker_of_a_part(
     services: dict[str, str], store: ObjectStore, tmp_path: Path
 ) -> None:
     prompts = tmp_path / "prompts.jsonl"

@@ -15,7 +15,8 @@ def test_keys_are_what_the_design_promises() -> None:
     assert layout.results(JOB, ResultFormat.PARQUET) == f"jobs/{JOB}/results.parquet"
     assert layout.errors(JOB) == f"jobs/{JOB}/errors.jsonl"
     assert layout.report(JOB) == f"jobs/{JOB}/report.json"
-    assert layout.end_marker(JOB, JobState.PARTIAL) == f"jobs/{JOB}/_PARTIAL"
+    for state in (JobState.PARTIAL, JobState.CANCELLED, JobState.EXPIRED):
+        assert layout.end_marker(JOB, state) == f"jobs/{JOB}/_PARTIAL"
     assert layout.model("tiny") == "models/tiny.json"
 
 

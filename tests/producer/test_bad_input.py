@@ -142,4 +142,4 @@ def test_the_same_idempotency_key_gives_the_same_job(env: dict[str, str], tmp_pa
     assert json.loads(first.stdout) == json.loads(second.stdout)
     refused = bydawn(*command, "--limit", "1", "--priority", "urgent", env=env)
     assert refused.returncode == 2
-    assert "rows all, now --limit 1; priority standard, now urgent" in " ".join(refused.stderr.split())
+    assert "rows all, now --limit 1; --priority standard, now urgent" in " ".join(refused.stderr.split())

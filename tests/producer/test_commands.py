@@ -14,7 +14,7 @@ from engine import Request
 from jobs import layout, queues
 from jobs.broker import parse_broker
 from jobs.ledger import Ledger
-from jobs.manifest import Manifest, Priority, ServedModel
+from jobs.manifest import JobState, Manifest, Priority, ServedModel
 from jobs.outcome import Counts
 from jobs.papers import read_manifest, read_report
 from jobs.stores import ObjectStore, open_store
@@ -175,8 +175,8 @@ def test_a_job_in_work_is_running_before_its_first_row_is_done(
     assert "running" in run("jobs")[1], "what isn't known is not taken for waiting"
 
 
-def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
-    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted_and_one_word_for_it(
+    run: Run, store: ObjectStore, ledger: Ledger, worker: HandWorker, job: Manifest
 ) -> None:
     worker.run_next()
     run("pause", JOB)
@@ -187,8 +187,12 @@ def test_a_paused_job_that_is_cancelled_ends_with_every_row_counted(
     assert report is not None
     assert (report.counts.ok, report.counts.cancelled) == (1, 2)
     assert store.exists(f"jobs/{JOB}/_PARTIAL")
+    progress = ledger.progress(JOB)
+    assert progress is not None
+    assert (report.state, progress.state) == (JobState.CANCELLED, JobState.CANCELLED)
+    assert json.loads(run("status", JOB, "--json")[1])["state"] == "cancelled"
     assert " cancelled " in run("jobs")[1]
-    assert json.loads(run("status", JOB, "--json")[1])["state"] == "partial"
+    assert run("status", JOB)[1].startswith("cancelled · ")
 
 
 def test_an_ended_job_refuses_what_is_for_running_ones_in_one_line(
@@ -221,6 +225,37 @@ def test_who_is_at_fault_is_told_and_what_failed_is_retried_by_code(
     new_id = json.loads(told.splitlines()[0])["job_id"]
     assert json.loads(run("status", new_id, "--json")[1])["retry_of"] == JOB
     assert worker.waiting["bulk"] == [f"{new_id}/0"]
+
+
+def test_the_status_of_a_waiting_job_says_when_nobody_works_for_it(
+    run: Run, ledger: Ledger, job: Manifest
+) -> None:
+    nobody = "note: no worker for tiny is alive now"
+    assert nobody in run("status", JOB)[1]
+    ledger.tell_worker("w", {"model": "another", "running_shards": 0}, 60)
+    assert nobody in run("status", JOB)[1]
+    ledger.tell_worker("v", {"model": "tiny", "running_shards": 0}, 60)
+    assert nobody not in run("status", JOB)[1]
+
+
+def test_a_paused_job_waits_for_no_worker(run: Run, job: Manifest) -> None:
+    run("pause", JOB)
+    assert "no worker" not in run("status", JOB)[1]
+
+
+def test_the_status_of_an_ended_job_holds_as_json_what_it_says_in_words(
+    run: Run, store: ObjectStore, worker: HandWorker, job: Manifest
+) -> None:
+    assert json.loads(run("status", JOB, "--json")[1])["ended"] is None
+    worker.run_all()
+    code, told = run("status", JOB, "--json")
+    ended = json.loads(told)["ended"]
+    (failure,) = ended["failures"]
+    assert (code, failure["code"], failure["fault"], failure["rows"]) == (1, "internal_error", "us", 1)
+    assert (ended["low_quality"], ended["without_label"], ended["stopped_because"]) == ({}, 0, None)
+    for name in ("results", "errors", "report"):
+        assert ended[name].startswith(f"{store.uri}/")
+        assert store.exists(ended[name].removeprefix(f"{store.uri}/")), name
 
 
 def test_an_ended_job_is_removed_and_a_running_one_is_not(

@@ -92,6 +92,11 @@ def test_a_folder_that_holds_no_head_is_refused(case: str, folder: Path) -> None
         read_head(folder)
 
 
+def test_a_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no folder .*hed; --head takes the one that `bydawn fit"):
+        read_head(tmp_path / "hed")
+
+
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "head").write_text("x")
     with pytest.raises(UserError, match="no head in"):

@@ -32,7 +32,7 @@ def test_first_results_show_a_confidence_where_there_is_one(
 ) -> None:
     results = tmp_path / "results.jsonl"
     results.write_text(json.dumps({"id": "r1", "label": "bug", **more}) + "\n")
-    screen.show_first_results("classify", results)
+    screen.show_first_results("classify", results, 1)
     shown = capsys.readouterr().out
     assert "bug" in shown
     assert ("confidence" in shown) is ("0.75" in shown) is bool(more)
@@ -45,7 +45,7 @@ def test_first_results_show_that_a_row_has_no_label(
     results.write_text(
         json.dumps({"id": "r1", "label": None, "confidence": 0.25, "candidates": [{"label": "bug"}]}) + "\n"
     )
-    screen.show_first_results("classify", results)
+    screen.show_first_results("classify", results, 1)
     shown = capsys.readouterr().out
     assert "None" not in shown
     assert "none (perhaps bug)" in shown
@@ -57,5 +57,5 @@ def test_first_results_show_all_labels_of_a_row_that_has_several(
 ) -> None:
     results = tmp_path / "results.jsonl"
     results.write_text(json.dumps({"id": "r1", "labels": ["bug", "billing"], "scores": {}}) + "\n")
-    screen.show_first_results("classify", results)
+    screen.show_first_results("classify", results, 1)
     assert "bug, billing" in capsys.readouterr().out

@@ -92,6 +92,17 @@ def test_a_large_item_in_place_of_a_label_is_shown_in_short(tmp_path: Path) -> N
     assert "name, description and examples" in str(refused.value)
 
 
+def test_labels_given_twice_over_are_refused_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="both --labels and --labels-file are given: give one"):
+        parse_labels("a,b", _file(tmp_path, "l.yaml", "- a\n- b\n"))
+
+
+@pytest.mark.parametrize("name", ["history.csv", "history.JSONL", "history.parquet"])
+def test_a_table_of_labelled_texts_is_sent_where_it_belongs(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=rf"{name} is a table: give labelled texts as --examples .*{name}"):
+        parse_labels(None, _file(tmp_path, name, "text,label\na,x\n"))
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

@@ -2,9 +2,10 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from producer.progress import doing
+from producer.progress import doing, pace_of_rows
 
 
 def test_a_log_or_a_pipe_gets_one_plain_line_of_what_is_being_done() -> None:
@@ -20,3 +21,11 @@ def test_a_terminal_is_left_as_it_was() -> None:
         pass
     assert "loading it" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K"), "the line is wiped"
+
+
+@pytest.mark.parametrize(
+    ("rows_per_s", "told"),
+    [(12.34, "12.3 rows/s"), (0.1, "0.1 rows/s"), (0.04, "25 s/row"), (0.0005, "2,000 s/row"), (0.0, "")],
+)
+def test_a_pace_is_never_told_as_nothing(rows_per_s: float, told: str) -> None:
+    assert pace_of_rows(rows_per_s) == told

@@ -28,6 +28,7 @@ from worker.leases import Leases
 ENDS: dict[str, Callable[[str], Outcome]] = {
     "ok": lambda row_id: Outcome.ok(row_id, {"text": "x"}, Usage()),
     "poison": lambda row_id: Outcome.failed(row_id, Code.ENGINE_ERROR, "broke"),
+    "too_long": lambda row_id: Outcome.failed(row_id, Code.TOO_LONG, "too long"),
     "empty": lambda row_id: Outcome.failed(row_id, Code.EMPTY_TEXT, "empty"),
     "cancelled": lambda row_id: Outcome.stopped(row_id, Status.CANCELLED),
     "expired": lambda row_id: Outcome.stopped(row_id, Status.EXPIRED),
@@ -134,6 +135,33 @@ def test_where_there_is_nothing_to_retry_it_says_so_and_makes_no_job(
     assert list(bench.store.folders(layout.JOBS_PREFIX)) == [old.job_id]
 
 
+@pytest.mark.parametrize("codes", [[], ["empty_text"]])
+def test_rows_that_cannot_but_fail_again_are_not_retried(
+    codes: list[str], bench: Bench, connection: Connection
+) -> None:
+    ends = ("ok", "empty", "empty") if not codes else ("poison", "empty", "empty")
+    old = _ended(bench, *ends)
+    with pytest.raises(UserError, match=r"at fault \(2 empty_text\): correct them in memory and submit them"):
+        retry(connection, old.job_id, codes)
+    assert list(bench.store.folders(layout.JOBS_PREFIX)) == [old.job_id]
+
+
+def test_rows_at_fault_are_told_beside_those_that_may_pass(
+    bench: Bench, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = _ended(bench, "too_long", "empty", "ok", "poison")
+    new = retry(connection, old.job_id)
+    assert [row.id for row in _rows(bench, new)] == ["r0", "r1", "r3"]
+    assert "at fault for 2 of the rows (1 too_long, 1 empty_text); they fail again unless" in caplog.text
+
+
+def test_rows_of_the_systems_fault_are_retried_without_a_warning(
+    bench: Bench, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    retry(connection, _ended(bench, "poison", "empty").job_id, ["engine_error"])
+    assert not caplog.records
+
+
 def test_a_job_that_has_not_ended_is_not_retried(bench: Bench, connection: Connection) -> None:
     with pytest.raises(UserError, match="not ended yet"):
         retry(connection, make_job(bench.store, [rows("a")]).job_id)
@@ -180,12 +208,12 @@ def test_a_shard_that_cannot_be_read_costs_only_its_own_rows(
     assert "2 rows are left out" in caplog.text
 
 
-@pytest.mark.parametrize(("codes", "num_rows"), [([], 3), (["engine_error"], 2), (["empty_text"], 1)])
+@pytest.mark.parametrize(("codes", "num_rows"), [([], 3), (["engine_error"], 2), (["too_long"], 1)])
 @pytest.mark.parametrize("damage", ["gone", "damaged"])
 def test_where_no_row_can_be_read_it_counts_them_and_does_not_call_them_ok(
     codes: list[str], num_rows: int, damage: str, bench: Bench, connection: Connection
 ) -> None:
-    old = _ended(bench, "poison", "ok", "poison", "empty", "ok", "ok")
+    old = _ended(bench, "poison", "ok", "poison", "too_long", "ok", "ok")
     for shard_no in range(2):
         bench.store.delete([layout.shard(old.job_id, shard_no)])
         if damage == "damaged":

@@ -1,6 +1,8 @@
 """What people see of jobs."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from jobs.manifest import JobState, Report
 from jobs.outcome import Counts
 from jobs.stores import MemoryStore
 from producer.overview import UnreadableJob, job_overview
-from producer.screen import show_jobs, show_report
+from producer.screen import show_first_results, show_jobs, show_report
 from tests.worker.fakes import make_job, rows
 
 
@@ -32,7 +34,7 @@ def report_of(counts: Counts, state: JobState, **more: Any) -> Report:
 @pytest.fixture
 def shown(capsys: pytest.CaptureFixture[str]) -> Any:
     def shown(report: Report) -> str:
-        show_report(report, "results.jsonl", "errors.jsonl")
+        show_report(report, "results.jsonl", "errors.jsonl", None)
         return capsys.readouterr().out
 
     return shown
@@ -70,42 +72,30 @@ def test_a_long_source_and_an_unreadable_job_leave_the_columns_of_all_jobs_whole
     assert f"bydawn status {damaged.job_id}" in printed.err
 
 
-@pytest.mark.parametrize(
-    ("counts", "word"),
-    [
-        (Counts(ok=1, failed=1), "partial"),
-        (Counts(ok=1, cancelled=2), "cancelled"),
-        (Counts(failed=1, expired=2), "expired"),
-        (Counts(cancelled=1, expired=2), "cancelled"),
-    ],
-)
-def test_a_job_that_was_ended_on_its_way_is_told_by_what_ended_it(
-    shown: Any, counts: Counts, word: str
+def test_rows_that_got_no_label_are_told_beside_those_that_are_ok(shown: Any) -> None:
+    counts = Counts(ok=62, failed=2)
+    assert "label" not in shown(report_of(counts, JobState.PARTIAL))
+    some = report_of(counts, JobState.PARTIAL, without_label=12)
+    assert "62 ok (12 of them without a label) · 2 failed of 64 rows" in shown(some)
+
+
+def test_first_results_say_of_how_many_and_fit_a_page_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert shown(report_of(counts, JobState.PARTIAL)).startswith(f"{word} · ")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(json.dumps({"id": str(n), "text": "word " * 60}) + "\n" for n in range(64)))
+    show_first_results("generate", results, 64)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "first 5 of 64 results"
+    assert max(map(len, shown)) == 100
+    assert not any(line.endswith(" ") for line in shown)
 
 
-@pytest.mark.parametrize(
-    ("counts", "share"), [(Counts(ok=9, failed=1), "0.1"), (Counts(ok=2, failed=1), "0.334")]
-)
-def test_rows_that_failed_by_their_own_fault_may_be_accepted_and_it_is_said_how(
-    shown: Any, counts: Counts, share: str
+def test_results_that_are_all_shown_are_not_called_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = shown(report_of(counts, JobState.PARTIAL))
-    assert f"  accept such rows with --max-failed-share {share}\n" in told
-    assert float(share) >= counts.failed / counts.rows
-
-
-@pytest.mark.parametrize(
-    ("counts", "state"),
-    [
-        (Counts(ok=1, failed=2, blameless=1), JobState.PARTIAL),
-        (Counts(ok=1, failed=1, cancelled=1), JobState.PARTIAL),
-        (Counts(ok=1, failed=1), JobState.SUCCEEDED),
-        (Counts(failed=1), JobState.FAILED),
-    ],
-)
-def test_what_is_not_the_inputs_fault_is_not_to_be_accepted(
-    shown: Any, counts: Counts, state: JobState
-) -> None:
-    assert "--max-failed-share" not in shown(report_of(counts, state))
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps({"id": "a", "label": "x", "confidence": 0.5}) + "\n")
+    show_first_results("classify", results, 1)
+    assert capsys.readouterr().out.startswith("results\n")

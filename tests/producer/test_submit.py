@@ -134,18 +134,18 @@ def test_a_submission_that_is_broken_off_does_not_touch_the_job_that_has_the_key
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        ({"spec": GenerateSpec(max_tokens=7)}, "max_tokens 256, now 7"),
-        ({"spec": GenerateSpec(system="x" * 400)}, "another system"),
-        ({"source": "elsewhere"}, "source in, now elsewhere"),
-        ({"model": Model(alias="tiny", fingerprint="g")}, "model tiny (f), now tiny (g)"),
-        ({"model": Model(alias="big", fingerprint="f")}, "model tiny (f), now big (f)"),
-        ({"result_format": ResultFormat.CSV}, "format jsonl, now csv"),
-        ({"priority": Priority.URGENT}, "priority standard, now urgent"),
-        ({"max_failed_share": 0.5}, "max_failed_share 0.0, now 0.5"),
+        ({"spec": GenerateSpec(max_tokens=7)}, "--max-tokens 256, now 7"),
+        ({"spec": GenerateSpec(system="x" * 400)}, "another --system"),
+        ({"source": "elsewhere"}, "the input in, now elsewhere"),
+        ({"model": Model(alias="tiny", fingerprint="g")}, "--model tiny (f), now tiny (g)"),
+        ({"model": Model(alias="big", fingerprint="f")}, "--model tiny (f), now big (f)"),
+        ({"result_format": ResultFormat.CSV}, "--format jsonl, now csv"),
+        ({"priority": Priority.URGENT}, "--priority standard, now urgent"),
+        ({"max_failed_share": 0.5}, "--max-failed-share 0.0, now 0.5"),
         ({"taken": ""}, "rows --limit 4, now all"),
         (
             {"taken": "--limit 8", "result_format": ResultFormat.CSV},
-            "rows --limit 4, now --limit 8; format jsonl, now csv",
+            "rows --limit 4, now --limit 8; --format jsonl, now csv",
         ),
     ],
 )

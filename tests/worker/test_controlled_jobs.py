@@ -157,7 +157,7 @@ def test_a_paused_jobs_deadline_goes_on_and_its_rest_expires() -> None:
     worker.run_all()
     report = read_report(bench.store, manifest.job_id)
     assert report is not None
-    assert (report.counts.ok, report.counts.expired, report.state) == (1, 1, JobState.PARTIAL)
+    assert (report.counts.ok, report.counts.expired, report.state) == (1, 1, JobState.EXPIRED)
 
 
 def test_a_pause_outlives_a_wiped_redis() -> None:

@@ -242,7 +242,9 @@ def test_two_threads_that_close_at_once_do_no_harm() -> None:
         parsers.text("a.pdf", b"fine")
 
 
-def test_what_nobody_waits_for_any_more_ends_at_once_and_others_go_on() -> None:
+def test_what_nobody_waits_for_any_more_ends_at_once_and_others_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     parsers = DocumentParsers(ParseLimits(time_s=100), 2, MISBEHAVING)
     unwanted, wanted = threading.Event(), threading.Event()
     with ThreadPoolExecutor(4) as threads:
@@ -259,7 +261,17 @@ def test_what_nobody_waits_for_any_more_ends_at_once_and_others_go_on() -> None:
         with pytest.raises(UnwantedDocument):
             parsers.text("e.pdf", b"fine", unwanted)
         parsers.drop(wanted)
+        assert isinstance(other.exception(timeout=20), UnwantedDocument)
     parsers.close()
+    assert "parser_died" not in caplog.text, "a death that we caused is no news"
+
+
+def test_a_death_of_the_parsers_own_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    parsers = DocumentParsers(LIMITS, 1, MISBEHAVING)
+    with pytest.raises(DocumentError, match="crashed"):
+        parsers.text("a.pdf", b"abort")
+    parsers.close()
+    assert caplog.text.count("action=parser_died") == 2
 
 
 def test_a_documents_pages_come_with_its_text(real_parsers: DocumentParsers) -> None:

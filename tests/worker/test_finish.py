@@ -54,8 +54,9 @@ OK, FAILED, CANCELLED, EXPIRED = Status.OK, Status.FAILED, Status.CANCELLED, Sta
         ((OK, FAILED, OK), 0.34, JobState.SUCCEEDED),
         ((OK, FAILED, FAILED), 0.34, JobState.PARTIAL),
         ((FAILED, FAILED), 0.5, JobState.FAILED),
-        ((OK, CANCELLED), 1.0, JobState.PARTIAL),
-        ((EXPIRED, EXPIRED), 0.0, JobState.PARTIAL),
+        ((OK, CANCELLED), 1.0, JobState.CANCELLED),
+        ((OK, FAILED, CANCELLED, EXPIRED), 1.0, JobState.CANCELLED),
+        ((EXPIRED, EXPIRED), 0.0, JobState.EXPIRED),
     ],
 )
 def test_the_end_state_follows_from_the_counts(
@@ -94,6 +95,19 @@ def test_the_report_counts_marks_of_low_quality_of_ok_rows_alone() -> None:
     report = read_report(bench.store, manifest.job_id)
     assert report is not None
     assert list(report.low_quality.items()) == [("repetitive", 2), ("cut_off", 1)]
+
+
+def test_the_report_counts_ok_rows_that_got_no_label() -> None:
+    bench = Bench()
+    manifest = make_job(bench.store, [rows("t", "t", "t", "t")])
+    results: list[dict[str, Any]] = [{"label": "bug"}, {"label": None}, {"labels": []}]
+    outcomes = [Outcome.ok(f"r{n}", result, Usage()) for n, result in enumerate(results)]
+    outcomes.append(Outcome.failed("r3", Code.EMPTY_TEXT, "empty"))
+    bench.store.create(layout.part(manifest.job_id, 0), encode_part(manifest.job_id, 0, outcomes))
+    _finish(bench, manifest)
+    report = read_report(bench.store, manifest.job_id)
+    assert report is not None
+    assert report.without_label == 1, "of several labels a row may have none, which is an answer"
 
 
 def test_a_finish_keeps_its_lease_by_every_part_that_it_reads() -> None:

@@ -43,6 +43,17 @@ def test_files_of_other_kinds_are_counted(tmp_path: Path, caplog: pytest.LogCapt
     assert "ignored 3 that are no documents (2 .xlsx, 1 .png)" in caplog.text
 
 
+def test_a_single_file_of_another_kind_is_told_as_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, "d.png")
+    with pytest.raises(InputError, match=r"no document in it among 1 file \(1 \.png\)"):
+        rows_of(tmp_path)
+    fill(tmp_path, "a.txt")
+    rows_of(tmp_path)
+    assert "ignored 1 that is no document (1 .png)" in caplog.text
+
+
 def test_an_empty_document_fails_alone(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"")
     fill(tmp_path, "b.txt")

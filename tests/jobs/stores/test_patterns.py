@@ -57,8 +57,13 @@ def test_a_file_of_that_very_name_goes_before(folder: Path) -> None:
 def test_rows_are_named_by_their_paths_below_the_first_star(folder: Path) -> None:
     rows = list(read_rows(f"{folder}/docs/**/*.pdf", text_field=None, id_field=None))
     assert [row.id for row in rows] == ["a.pdf", "old/c.pdf", "old/d/e.pdf"]
-    with pytest.raises(InputError, match="nothing matches"):
-        list(read_rows(f"{folder}/docs/*.docx", text_field=None, id_field=None))
+
+
+def test_a_pattern_that_nothing_matches_is_named_once_with_what_stands_for_others(folder: Path) -> None:
+    pattern = f"{folder}/docs/[ab]*.pdf"
+    with pytest.raises(InputError, match=r"nothing matches .*; only `\*` stands for others") as refused:
+        list(read_rows(pattern, text_field=None, id_field=None))
+    assert str(refused.value).count(pattern) == 1
 
 
 def _plainly(pattern: str) -> re.Pattern[str]:

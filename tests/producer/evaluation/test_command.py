@@ -42,7 +42,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 def _json(run: Run, *arguments: str) -> dict[str, Any]:
     code, out, err = run(*arguments, "--json")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert all(line.endswith(" is written") for line in err.splitlines())
     document: dict[str, Any] = json.loads(out)
     return document
 
@@ -124,6 +125,18 @@ def test_where_the_results_have_every_row_of_the_truth_one_accuracy_is_told(run:
     assert "of all the truth" not in run("out", "--truth", "truth.jsonl")[1]
 
 
+def test_all_shares_are_written_alike_on_the_terminal_and_on_the_page(
+    run: Run, labelled: Path, tmp_path: Path
+) -> None:
+    _, out, err = run("out", "--truth", "truth.jsonl", "--html", "q.html")
+    assert err == "q.html is written\n"
+    shown = re.findall(r"[0-9.]+ ?%", out)
+    assert {"90.0 %", "99.0 %", "42.9 %", "100.0 %"} <= set(shown)
+    cells = re.findall(r">([0-9.]+ ?%)<", (tmp_path / "q.html").read_text())
+    assert "42.9 %" in cells
+    assert all(re.fullmatch(r"\d+\.\d %", each) for each in (*shown, *cells))
+
+
 @pytest.mark.parametrize("label", ["label", "labels"])
 def test_mistakes_whose_texts_are_not_known_have_no_empty_column_and_the_remedy_is_told(
     run: Run, tmp_path: Path, label: str
@@ -134,10 +147,11 @@ def test_mistakes_whose_texts_are_not_known_have_no_empty_column_and_the_remedy_
     arguments = ("r.jsonl", "--truth", "t.jsonl", "--html", "page.html")
     code, out, err = run(*arguments)
     assert (code, "text" in out) == (0, False)
-    assert err == "name the text's column with --text-field to see the texts of the mistakes\n"
+    told = "name the text's column with --text-field to see the texts of the mistakes\n"
+    assert err == f"{told}page.html is written\n"
     assert '<th class="text">text</th>' not in (tmp_path / "page.html").read_text()
     _, out, err = run(*arguments, "--text-field", "body")
-    assert ("the text" in out, err) == (True, "")
+    assert ("the text" in out, err) == (True, "page.html is written\n")
     page = (tmp_path / "page.html").read_text()
     assert ('<th class="text">text</th>' in page, "the text" in page) == (True, True)
 
@@ -451,7 +465,11 @@ def test_without_the_extra_the_remedy_is_named_and_other_commands_work(tmp_path:
         command = [sys.executable, "-c", program, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    refused = run("evaluate", "r.jsonl", "--truth", "t.csv")
+    there = tmp_path / "r.jsonl"
+    there.touch()
+    missing = run("evaluate", str(there), "--truth", "t.csv")
+    assert "t.csv: there is no such file or folder" in missing.stderr, "it takes no package to see that"
+    refused = run("evaluate", str(there), "--truth", str(there))
     assert refused.returncode == 2
     assert "pip install '.[evaluate]'" in refused.stderr
     assert refused.stderr.count("\n") == 1
