@@ -1,0 +1,77 @@
+"""Writing new keys and values where they belong in paged KV."""
+
+import torch
+import triton
+import triton.language as tl
+
+from engine.gpu.paged_kv import FP8, PagedKV, check_rows
+from engine.gpu.tile_sizes import copy_warps, next_power_of_two
+
+FP8_MOST = tl.constexpr(448.0)  # of float8_e4m3fn, which has no infinity
+
+
+def kv_write(key: torch.Tensor, value: torch.Tensor, cache: PagedKV, slots: torch.Tensor) -> None:
+    """Put each token's `key` and `value`, [num_tokens, num_kv_heads, head_dim], into its slot.
+
+    `slots` are int64 [num_tokens] (block * block_tokens + place in the block), no two alike; padding has a
+    negative one and is skipped. In an fp8 cache, what is beyond its range becomes its end.
+    """
+    assert key.shape == value.shape
+    assert key.dtype == value.dtype
+    assert key.shape[1] == cache.num_kv_heads
+    check_rows(key, cache.head_dim)
+    check_rows(value, cache.head_dim)
+    assert cache.keys.dtype in (key.dtype, FP8)
+    assert slots.shape == key.shape[:1]
+    assert slots.dtype == torch.int64
+    width = cache.num_kv_heads * cache.head_dim
+    _write_token[(len(slots),)](
+        key,
+        value,
+        cache.keys,
+        cache.values,
+        slots,
+        key.stride(0),
+        value.stride(0),
+        1 / cache.key_scale,
+        1 / cache.value_scale,
+        width=width,
+        padded_width=next_power_of_two(width),
+        to_fp8=cache.keys.dtype == FP8,
+        num_warps=copy_warps(width),
+    )
+
+
+@triton.jit
+def _stored(numbers: tl.tensor, unscale: float, cache: tl.tensor, to_fp8: tl.constexpr) -> tl.tensor:
+    if to_fp8:
+        scaled = numbers.to(tl.float32) * unscale
+        numbers = tl.minimum(tl.maximum(scaled, -FP8_MOST), FP8_MOST)
+    return numbers.to(cache.dtype.element_ty)
+
+
+@triton.jit
+def _write_token(
+    key: tl.tensor,
+    value: tl.tensor,
+    keys: tl.tensor,
+    values: tl.tensor,
+    slots: tl.tensor,
+    key_stride: int,
+    value_stride: int,
+    key_unscale: float,
+    value_unscale: float,
+    width: tl.constexpr,
+    padded_width: tl.constexpr,
+    to_fp8: tl.constexpr,
+) -> None:
+    token = tl.program_id(0).to(tl.int64)
+    slot = tl.load(slots + token)
+    if slot < 0:
+        return
+    numbers = tl.arange(0, padded_width)
+    mask = numbers < width
+    k = tl.load(key + token * key_stride + numbers, mask=mask)
+    v = tl.load(value + token * value_stride + numbers, mask=mask)
+    tl.store(keys + slot * width + numbers, _stored(k, key_unscale, keys, to_fp8), mask=mask)
+    tl.store(values + slot * width + numbers, _stored(v, value_unscale, values, to_fp8), mask=mask)
