@@ -8,7 +8,7 @@ import pytest
 
 from tests.interpreter import HAS_TRITON, IS_WANTED, VARIABLE
 
-KERNELS = ("kv_write", "paged_decode")
+KERNELS = ("kv_write", "paged_decode", "paged_prefill")
 collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in KERNELS]
 
 if HAS_TRITON:
