@@ -9,7 +9,7 @@ import pytest
 from tests.interpreter import HAS_TRITON, IS_WANTED, VARIABLE
 
 KERNELS = ("kv_write", "paged_decode", "paged_prefill")
-collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in KERNELS]
+collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in (*KERNELS, "compilation")]
 
 if HAS_TRITON:
     with pytest.MonkeyPatch.context() as _patch:
