@@ -4,7 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
-from engine.gpu.paged_kv import FP8, PagedKV, check_rows
+from engine.gpu.paged_kv import FP8, PagedKV
 from engine.gpu.tile_sizes import copy_warps, next_power_of_two
 
 FP8_MOST = tl.constexpr(448.0)  # of float8_e4m3fn, which has no infinity
@@ -16,12 +16,11 @@ def kv_write(key: torch.Tensor, value: torch.Tensor, cache: PagedKV, slots: torc
     `slots` are int64 [num_tokens] (block * block_tokens + place in the block), no two alike; padding has a
     negative one and is skipped. In an fp8 cache, what is beyond its range becomes its end.
     """
+    for heads in (key, value):
+        assert heads.shape[1] == cache.num_kv_heads
+        cache.check_heads(heads)
     assert key.shape == value.shape
     assert key.dtype == value.dtype
-    assert key.shape[1] == cache.num_kv_heads
-    check_rows(key, cache.head_dim)
-    check_rows(value, cache.head_dim)
-    assert cache.keys.dtype in (key.dtype, FP8)
     assert slots.shape == key.shape[:1]
     assert slots.dtype == torch.int64
     width = cache.num_kv_heads * cache.head_dim
@@ -31,10 +30,11 @@ def kv_write(key: torch.Tensor, value: torch.Tensor, cache: PagedKV, slots: torc
         cache.keys,
         cache.values,
         slots,
-        key.stride(0),
-        value.stride(0),
+        *key.stride()[:2],
+        *value.stride()[:2],
         1 / cache.key_scale,
         1 / cache.value_scale,
+        head_dim=cache.head_dim,
         width=width,
         padded_width=next_power_of_two(width),
         to_fp8=cache.keys.dtype == FP8,
@@ -58,9 +58,12 @@ def _write_token(
     values: tl.tensor,
     slots: tl.tensor,
     key_stride: int,
+    key_head_stride: int,
     value_stride: int,
+    value_head_stride: int,
     key_unscale: float,
     value_unscale: float,
+    head_dim: tl.constexpr,
     width: tl.constexpr,
     padded_width: tl.constexpr,
     to_fp8: tl.constexpr,
@@ -71,7 +74,8 @@ def _write_token(
         return
     numbers = tl.arange(0, padded_width)
     mask = numbers < width
-    k = tl.load(key + token * key_stride + numbers, mask=mask)
-    v = tl.load(value + token * value_stride + numbers, mask=mask)
+    head, dim = numbers // head_dim, numbers % head_dim
+    k = tl.load(key + token * key_stride + head * key_head_stride + dim, mask=mask)
+    v = tl.load(value + token * value_stride + head * value_head_stride + dim, mask=mask)
     tl.store(keys + slot * width + numbers, _stored(k, key_unscale, keys, to_fp8), mask=mask)
     tl.store(values + slot * width + numbers, _stored(v, value_unscale, values, to_fp8), mask=mask)

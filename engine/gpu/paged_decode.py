@@ -57,6 +57,7 @@ def paged_decode(
         partials,
         logs,
         query.stride(0),
+        query.stride(1),
         block_tables.stride(0),
         rule.factor(cache.key_scale),
         cache.value_scale,
@@ -136,6 +137,7 @@ def _attend_split(
     partials: tl.tensor,
     logs: tl.tensor,
     query_stride: int,
+    head_stride: int,
     table_stride: int,
     factor: float,
     value_scale: float,
@@ -166,7 +168,8 @@ def _attend_split(
     is_head = (rows < group)[:, None]
     mask = is_head & (dims < head_dim)[None, :]
     places = heads[:, None] * head_dim + dims[None, :]
-    q = tl.load(query + sequence * query_stride + places, mask=mask, other=0.0).to(operands)
+    q_places = heads[:, None] * head_stride + dims[None, :]
+    q = tl.load(query + sequence * query_stride + q_places, mask=mask, other=0.0).to(operands)
     block_table = block_tables + sequence * table_stride
 
     top = tl.full([num_rows], float("-inf"), tl.float32)

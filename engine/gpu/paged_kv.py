@@ -42,13 +42,8 @@ class PagedKV:
         return self.keys.shape[3]
 
     def check_heads(self, heads: torch.Tensor) -> None:
-        """Of queries [rows, num_heads, head_dim], which may be a slice of wider rows."""
+        """Of queries [rows, num_heads, head_dim]; rows and heads may lie apart, a head's numbers may not."""
         assert heads.shape[1] % self.num_kv_heads == 0
-        check_rows(heads, self.head_dim)
+        assert heads.shape[2] == self.head_dim
+        assert heads.stride(2) == 1
         assert self.keys.dtype in (heads.dtype, FP8)
-
-
-def check_rows(heads: torch.Tensor, head_dim: int) -> None:
-    """[rows, heads, head_dim] whose rows may lie apart, but each row's heads lie side by side."""
-    assert heads.shape[2] == head_dim
-    assert heads.stride()[1:] == (head_dim, 1)

@@ -100,6 +100,7 @@ def paged_prefill(
         trees and trees.starts,
         trees and trees.positions,
         query.stride(0),
+        query.stride(1),
         batch.block_tables.stride(0),
         rule.factor(cache.key_scale),
         cache.value_scale,
@@ -163,6 +164,7 @@ def _attend_tile(
     tree_starts: tl.tensor,
     positions: tl.tensor,
     query_stride: int,
+    head_stride: int,
     table_stride: int,
     factor: float,
     value_scale: float,
@@ -199,7 +201,8 @@ def _attend_tile(
     step_rows = (chunk_row + tokens).to(tl.int64)
     heads = kv_head * group + rows % group
     places = heads[:, None] * head_dim + dims[None, :]
-    q = tl.load(query + step_rows[:, None] * query_stride + places, mask=mask, other=0.0).to(operands)
+    q_places = step_rows[:, None] * query_stride + heads[:, None] * head_stride + dims[None, :]
+    q = tl.load(query + q_places, mask=mask, other=0.0).to(operands)
 
     # A token's place in the blocks, and in the text; of nodes these differ.
     own = context + tokens

@@ -30,6 +30,11 @@ def queries(rows: int, num_heads: int, head_dim: int, dtype: torch.dtype = torch
     return randn(rows, num_heads + 2, head_dim, dtype=dtype, seed=1)[:, :num_heads]
 
 
+def heads_apart(heads: torch.Tensor) -> torch.Tensor:
+    """The same, but one head of all rows lies after the other, as transformers has them."""
+    return heads.transpose(0, 1).contiguous().transpose(0, 1)
+
+
 def unwritten(like: torch.Tensor) -> torch.Tensor:
     """NaN, of this shape."""
     return torch.full(like.shape, torch.nan, dtype=like.dtype, device=DEVICE)

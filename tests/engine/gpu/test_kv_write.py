@@ -5,7 +5,7 @@ import torch
 
 from engine.gpu.kv_write import kv_write
 from engine.gpu.paged_kv import FP8, PagedKV
-from tests.engine.gpu.reference import DEVICE, ints, randn
+from tests.engine.gpu.reference import DEVICE, heads_apart, ints, randn
 
 SLOTS = [9, -1, 0, 15, 4, -3]
 
@@ -40,6 +40,13 @@ def test_tokens_land_in_their_slots_and_padding_nowhere(
     cache = cache_of(dtype, num_kv_heads, head_dim)
     key, value = new_heads(dtype, num_kv_heads, head_dim)
     kv_write(key, value, cache, ints(SLOTS, torch.int64))
+    written(cache, key, value)
+
+
+def test_keys_may_lie_head_after_head() -> None:
+    cache = cache_of(torch.float32, 3, 16)
+    key, value = new_heads(torch.float32, 3, 16)
+    kv_write(heads_apart(key), value, cache, ints(SLOTS, torch.int64))
     written(cache, key, value)
 
 

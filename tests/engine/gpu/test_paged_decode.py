@@ -10,7 +10,7 @@ from engine.gpu.paged_kv import FP8
 from engine.gpu.score_rule import ScoreRule
 from engine.gpu.splits import workspace_floats
 from engine.gpu.tile_sizes import FEWEST_ROWS, TileSize, decode_tile
-from tests.engine.gpu.reference import Texts, assert_close, ints, queries, randn, unwritten
+from tests.engine.gpu.reference import Texts, assert_close, heads_apart, ints, queries, randn, unwritten
 
 RULE = ScoreRule(scaling=0.25)
 SMALL_TILE = TileSize(rows=FEWEST_ROWS, keys=16, num_warps=4, num_stages=2)
@@ -72,6 +72,11 @@ def test_odd_lengths_and_groups_over_blocks_out_of_order(
         dtype=dtype,
     )
     query = queries(4, num_heads, head_dim, dtype)
+    assert_as_defined(texts, query, decode(texts, query))
+
+
+def test_queries_may_lie_head_after_head() -> None:
+    texts, query = Texts.of([3, 20]), heads_apart(queries(2, 4, 16))
     assert_as_defined(texts, query, decode(texts, query))
 
 

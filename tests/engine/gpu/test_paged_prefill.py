@@ -17,7 +17,16 @@ from engine.request import Sampling
 from engine.sequence import Chunk, Sequence
 from engine.trie import ChoiceTrie
 from engine.work import Generation, Scoring
-from tests.engine.gpu.reference import DEVICE, Texts, assert_close, causal, ints, queries, unwritten
+from tests.engine.gpu.reference import (
+    DEVICE,
+    Texts,
+    assert_close,
+    causal,
+    heads_apart,
+    ints,
+    queries,
+    unwritten,
+)
 
 RULE = ScoreRule(scaling=0.25)
 SMALL_TILE = TileSize(rows=FEWEST_ROWS, keys=16, num_warps=4, num_stages=2)
@@ -101,12 +110,23 @@ def test_a_mixed_batch_of_chunks(
     assert_as_defined(texts, counts, query, prefill(texts, counts, query))
 
 
+def test_queries_may_lie_head_after_head() -> None:
+    texts, query = Texts.of([3, 20]), heads_apart(queries(8, 4, 16))
+    assert_as_defined(texts, [3, 5], query, prefill(texts, [3, 5], query))
+
+
 @pytest.mark.parametrize("window", [1, 5, 16, 100])
 def test_a_window_reaches_back_over_so_many_tokens_the_own_one_included(window: int) -> None:
     texts = Texts.of(lengths_of(MIXED), num_kv_heads=1)
     counts, rule = [count for _, count in MIXED], ScoreRule(0.25, window=window)
     query = queries(sum(counts), 3, 16)
     assert_as_defined(texts, counts, query, prefill(texts, counts, query, rule), rule)
+
+
+def test_a_row_may_see_nothing_of_the_first_tiles_that_its_neighbours_see() -> None:
+    texts, tile = Texts.of([71], num_kv_heads=1), TileSize(rows=64, keys=16, num_warps=4, num_stages=2)
+    query, rule = queries(60, 1, 16), ScoreRule(0.25, window=3)
+    assert_as_defined(texts, [60], query, prefill(texts, [60], query, rule, tile), rule)
 
 
 @pytest.mark.parametrize("softcap", [0.5, 30.0])
