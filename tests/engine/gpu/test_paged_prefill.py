@@ -142,12 +142,21 @@ def test_keys_and_values_in_fp8_count_times_their_scales() -> None:
     assert_as_defined(texts, [3, 10], query, prefill(texts, [3, 10], query))
 
 
-def test_padding_tiles_do_nothing_and_rows_of_no_chunk_stay_as_they_are() -> None:
-    texts = Texts.of([3, 41], num_kv_heads=1)
-    query = queries(16, 2, 16)
+def test_rows_of_no_chunk_stay_as_they_are() -> None:
+    texts, query = Texts.of([3, 41], num_kv_heads=1), queries(16, 2, 16)
     actual = prefill(texts, [3, 10], query, padding=3)
     assert_as_defined(texts, [3, 10], query, actual)
     assert actual[13:].isnan().all()
+
+
+def test_padding_tiles_do_nothing_even_where_there_is_something_before_the_first_sequence() -> None:
+    texts, query, out = Texts.of([3, 41], num_kv_heads=1), queries(16, 2, 16), unwritten(queries(16, 2, 16))
+    starts, lengths = ints([-3, 0, 3, 13]), ints([3, *texts.lengths])
+    tables = torch.cat((texts.block_tables[:1], texts.block_tables))
+    batch = RaggedBatch(starts[1:], lengths[1:], tables[1:], ints([(-1, 0), (1, 0), (0, 0), (1, 8)]), 8)
+    paged_prefill(query[3:], texts.cache, batch, RULE, out[3:], tile=SMALL_TILE)
+    assert_as_defined(texts, [3, 10], query[3:], out[3:])
+    assert out[:3].isnan().all()
 
 
 def test_a_tile_may_hold_fewer_tokens_than_its_rows_would_take() -> None:
