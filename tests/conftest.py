@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests import interpreter as interpreter  # here, because it has to come before torch
 from tests.servers import S3Server, ServerMissing, s3_server, valkey_server
 
 
