@@ -1,7 +1,7 @@
 """Progress bars on the terminal's error stream: rows, rows/s, tokens/s, time left."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -90,11 +90,23 @@ def job_bar(console: Console, title: str, rows: int) -> Iterator[JobBar]:
         yield JobBar(progress, title, rows)
 
 
+class Doing:
+    """What is being done, with the seconds that have passed: anew each time that it is shown."""
+
+    def __init__(self, what: str, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._clock_s = clock_s
+        self._started_s = clock_s()
+
+    def __rich__(self) -> Text:
+        return Text(f"{self._what}, {self._clock_s() - self._started_s:.0f} s")
+
+
 @contextmanager
 def doing(console: Console, what: str) -> Iterator[None]:
-    """Say what is being done: with a spinner on a terminal, in a line of a log or a pipe."""
+    """Say what is being done: with a spinner and seconds on a terminal, in a line of a log or a pipe."""
     if console.is_terminal:
-        with console.status(Text(what)):
+        with console.status(Doing(what)):
             yield
     else:
         console.print(Text(what), soft_wrap=True)

@@ -1,10 +1,11 @@
 """`bydawn run`: the whole path on one machine, resumable from its state folder."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -41,19 +42,28 @@ class LocalRun:
 
 
 DeliveredT = TypeVar("DeliveredT")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[DeliveredT]):
+    """A job's end. `loading_s` went by before it began; None if it had begun already."""
+
+    report: Report
+    delivered: DeliveredT
+    loading_s: float | None
+
+
 Deliver = Callable[[ObjectStore, Report], DeliveredT]
 """What is done with an ended job while its store is still ours."""
 
 
-def run_local(run: LocalRun, console: Console) -> tuple[Report, Path]:
-    """Do the job, or what is left of it, and export its outputs; returns the report and the results' path."""
+def run_local(run: LocalRun, console: Console) -> Done[Path]:
+    """Do the job, or what is left of it, and export its outputs; the results' path is delivered."""
     return run_and_deliver(run, console, lambda store, report: export(store, report, run.out, run.overwrite))
 
 
-def run_and_deliver(
-    run: LocalRun, console: Console, deliver: Deliver[DeliveredT]
-) -> tuple[Report, DeliveredT]:
-    """Do the job, or what is left of it; returns the report and what `deliver` makes of it."""
+def run_and_deliver(run: LocalRun, console: Console, deliver: Deliver[DeliveredT]) -> Done[DeliveredT]:
+    """Do the job, or what is left of it, and deliver it."""
     if run.out.exists() and not run.out.is_dir():
         raise UserError(f"--out must be a folder, and {run.out} is a file")
     is_checked = not run.state.exists()
@@ -64,13 +74,16 @@ def run_and_deliver(
         store = open_store(str(store_path))
         known = find_job(store, run.idempotency_key)
         refuse_other_results(run.out, known, run.overwrite)
-        ended = None if known is None else read_report(store, known)
+        ended, loading_s = None if known is None else read_report(store, known), None
         if ended is None:
-            ended = _work(run, store, console, known, is_checked)
-        return ended, deliver(store, ended)
+            ended, loading_s = _work(run, store, console, known, is_checked)
+        return Done(ended, deliver(store, ended), loading_s)
 
 
-def _work(run: LocalRun, store: ObjectStore, console: Console, known: str | None, is_checked: bool) -> Report:
+def _work(
+    run: LocalRun, store: ObjectStore, console: Console, known: str | None, is_checked: bool
+) -> tuple[Report, float | None]:
+    """Also how long loading took, unless the job had begun before it."""
     state_folder.refuse_other_open_jobs(store, run.state, known or "")
     if known is None and not is_checked:
         _check(run.rows())
@@ -85,14 +98,17 @@ def _work(run: LocalRun, store: ObjectStore, console: Console, known: str | None
         )
         worker = stack.enter_context(local_worker(run.state, settings))
         connection = connect(settings)
+        started_s = time.monotonic()
         with doing(console, f"loading {run.model}"):
             wait_for_worker(connection.ledger, worker, run.state)
+        loading_s = None if known is not None else time.monotonic() - started_s
         order = run.make_order(store)
         if known is not None:
             _refuse_other_model(read_manifest(store, known), order)
         job_id = submit(connection, order, run.rows())
         settled_before = 0 if known is None else sum(1 for _ in store.list(layout.parts_prefix(job_id)))
-        return _watch(connection, read_manifest(store, job_id), worker, run.state, console, settled_before)
+        manifest = read_manifest(store, job_id)
+        return _watch(connection, manifest, worker, run.state, console, settled_before), loading_s
 
 
 def _refuse_other_model(manifest: Manifest, order: Order) -> None:

@@ -71,7 +71,10 @@ def say(sentence: str) -> None:
     progress_console().print(_plain(sentence), soft_wrap=True)
 
 
-def show_report(report: Report, results: str, errors: str, remedy: str | None) -> None:
+def show_report(
+    report: Report, results: str, errors: str, remedy: str | None, loading_s: float | None = None
+) -> None:
+    """How a job ended; `loading_s` went by before it began, where that is known."""
     console = output_console()
     counts = report.counts
     unlabelled = f" ({report.without_label:,} of them without a label)" if report.without_label else ""
@@ -82,9 +85,12 @@ def show_report(report: Report, results: str, errors: str, remedy: str | None) -
         if (number := getattr(counts, status))
     ]
     tokens = f"{counts.prompt_tokens:,} tokens in, {counts.output_tokens:,} out"
+    took = duration(report.seconds)
+    if loading_s is not None:
+        took += f", after {duration(loading_s)} of loading"
     headline = Text.assemble(
         (report.state, style_of(report.state)),
-        f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {duration(report.seconds)}",
+        f" · {' · '.join(parts)} of {report.rows:,} rows · {tokens} · {took}",
     )
     console.print(headline, highlight=False)
     if report.stopped_because is not None:

@@ -72,11 +72,13 @@ def run(
 
     rows = partial(input_rows, source, *taken, Settings().s3)
     local = LocalRun(source, make_order, rows, key, model, out, state or out / ".bydawn", overwrite)
-    report, results = to_its_end(lambda: run_local(local, screen.progress_console()))
+    done = to_its_end(lambda: run_local(local, screen.progress_console()))
+    report, results = done.report, done.delivered
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        screen.show_report(report, str(results), str(out / "errors.jsonl"), remedy_of_run(report))
+        remedy = remedy_of_run(report)
+        screen.show_report(report, str(results), str(out / "errors.jsonl"), remedy, done.loading_s)
         screen.show_first_results(spec.kind, results, report.counts.ok)
     if not report.succeeded:
         raise JobFailedError

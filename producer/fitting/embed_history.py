@@ -34,8 +34,7 @@ def embed_here(texts: Texts, out: Path, state: Path, console: Console) -> tuple[
         state=state,
         overwrite=False,
     )
-    _, embedded = run_and_deliver(run, console, _vectors)
-    return embedded
+    return run_and_deliver(run, console, _vectors).delivered
 
 
 def embed_by_workers(texts: Texts, connection: Connection, console: Console) -> tuple[Model, Embedded]:

@@ -1,6 +1,7 @@
 """`bydawn run` with models that read a whole text at once."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ def test_a_classifier_tells_its_own_labels_and_refuses_what_it_cannot_do(
         assert result["label"] == max(result["scores"], key=result["scores"].__getitem__)
     (failed,) = [json.loads(line) for line in (out / "errors.jsonl").read_text().splitlines()]
     assert (failed["id"], failed["code"]) == ("t20", "too_long")
+    assert re.search(r"rows · .* s, after [0-9.]+ s of loading\n", done.stdout)
+    remedy = re.search("--max-failed-share .* --overwrite", done.stdout)
+    assert remedy is not None
+    accepted = bydawn("run", "classify", tickets, "--model", model, "--out", out, *remedy.group().split())
+    assert accepted.returncode == 0, accepted.stdout
     env = {"BYDAWN_STORE": str(out / ".bydawn" / "store"), "BYDAWN_BROKER_URL": valkey_url}
     refused = bydawn("submit", "generate", tickets, "--model", model, env=env)
     assert refused.returncode == 2

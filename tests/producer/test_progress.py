@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from producer.progress import doing, pace_of_rows
+from producer.progress import Doing, doing, pace_of_rows
 
 
 def test_a_log_or_a_pipe_gets_one_plain_line_of_what_is_being_done() -> None:
@@ -19,7 +19,7 @@ def test_a_terminal_is_left_as_it_was() -> None:
     screen = io.StringIO()
     with doing(Console(file=screen, force_terminal=True, width=60), "loading it"):
         pass
-    assert "loading it" in screen.getvalue()
+    assert "loading it, 0 s" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K"), "the line is wiped"
 
 
@@ -29,3 +29,10 @@ def test_a_terminal_is_left_as_it_was() -> None:
 )
 def test_a_pace_is_never_told_as_nothing(rows_per_s: float, told: str) -> None:
     assert pace_of_rows(rows_per_s) == told
+
+
+def test_the_seconds_that_pass_are_told_anew_each_time() -> None:
+    now_s = [100.0]
+    being_done = Doing("loading it", lambda: now_s[0])
+    now_s[0] = 141.6
+    assert being_done.__rich__().plain == "loading it, 42 s"

@@ -1,7 +1,7 @@
 """What people see of jobs."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +99,10 @@ def test_results_that_are_all_shown_are_not_called_the_first(
     results.write_text(json.dumps({"id": "a", "label": "x", "confidence": 0.5}) + "\n")
     show_first_results("classify", results, 1)
     assert capsys.readouterr().out.startswith("results\n")
+
+
+def test_loading_is_told_beside_the_time_that_the_rows_took(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(Counts(ok=12), JobState.SUCCEEDED)
+    took = report.model_copy(update={"finished_at": report.created_at + timedelta(seconds=3.1)})
+    show_report(took, "results.jsonl", "errors.jsonl", None, loading_s=40.2)
+    assert " · 3.1 s, after 40 s of loading\n" in capsys.readouterr().out
