@@ -1,6 +1,7 @@
 """Servers that tests share, each started once and only when a test asks for it."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,12 @@ import pytest
 
 from tests import interpreter as interpreter  # here, because it has to come before torch
 from tests.servers import S3Server, ServerMissing, s3_server, valkey_server
+
+
+def pytest_configure() -> None:
+    """A shell's jobs in the background ignore Ctrl-C, and so would all that tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
