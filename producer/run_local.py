@@ -21,9 +21,10 @@ from producer import state_folder
 from producer.connection import Connection, connect
 from producer.errors import UserError
 from producer.export import export, refuse_other_results
+from producer.keys import find_job
 from producer.local_services import Guarded, check_alive, local_valkey, local_worker, wait_for_worker
 from producer.progress import doing, job_bar
-from producer.submit import Order, find_job, submit
+from producer.submit import Order, submit
 from producer.watch import wait_for_report
 
 

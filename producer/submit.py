@@ -13,12 +13,10 @@ from pydantic import JsonValue
 from jobs import layout
 from jobs.calibration import SAMPLE_ROWS, SAMPLE_SEED, needs_sample, write_sample
 from jobs.heads import Head, store_head
-from jobs.idempotency import free_key
-from jobs.late import reopen
 from jobs.manifest import DocumentRef, Manifest, Model, Priority, ResultFormat, Row
 from jobs.names import new_job_id
 from jobs.outcome import Code
-from jobs.papers import NoSuchJobError, read_manifest
+from jobs.papers import read_manifest
 from jobs.readers import InputError, InputRow, Reservoir
 from jobs.shards import encode_shard
 from jobs.spec import Kind, Spec
@@ -29,6 +27,7 @@ from jobs.submission import Submission
 from producer.connection import Connection
 from producer.errors import UserError
 from producer.heads import check_model
+from producer.keys import claim_key, digest_of, find_job
 from producer.request_words import differences
 
 log = logging.getLogger(__name__)
@@ -58,6 +57,10 @@ class Order:
     head: Head | None = None
     """The one that the spec refers to."""
 
+    @property
+    def key_digest(self) -> str | None:
+        return None if self.idempotency_key is None else digest_of(self.idempotency_key)
+
 
 def submit(connection: Connection, order: Order, rows: Iterator[InputRow]) -> str:
     """Make a job of the rows and return its id; the same idempotency key gives the same job.
@@ -85,7 +88,7 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
         _check_same(read_manifest(store, known), order)
         return known
     job_id = new_job_id()
-    submission = Submission(store, connection.ledger, job_id, _key_digest(order))
+    submission = Submission(store, connection.ledger, job_id, order.key_digest)
     try:
         submission.begin()
         manifest = _write_job(store, order, job_id, submission.kept(make_rows(job_id)))
@@ -99,7 +102,7 @@ def make_job(connection: Connection, order: Order, make_rows: MakeRows) -> str:
     # one key, the second to get here gives way. From the open marker on, workers find and finish the job by
     # themselves: a crash after it loses nothing, and one before it leaves no half-made job.
     if order.idempotency_key is not None:
-        winner = _claim_key(store, order.idempotency_key, job_id)
+        winner = claim_key(store, order.idempotency_key, job_id)
         if winner != job_id:
             submission.drop()
             _check_same(read_manifest(store, winner), order)
@@ -140,42 +143,6 @@ def _request(asked: Manifest | Order) -> dict[str, object]:
         "max_failed_share": asked.max_failed_share,
         **dict(asked.spec),
     }
-
-
-def find_job(store: ObjectStore, idempotency_key: str) -> str | None:
-    """The job that was submitted under a key, None if none was, or not to the end."""
-    body = store.get(layout.idempotency(_digest(idempotency_key)))
-    return body.decode() if body is not None and _is_there(store, body.decode()) else None
-
-
-def _is_there(store: ObjectStore, job_id: str) -> bool:
-    """Whether a key that names the job stands for it; from then on the job is open, if it hasn't ended."""
-    try:
-        read_manifest(store, job_id)
-    except NoSuchJobError:
-        return False
-    # The submission may have died between its last two steps.
-    return store.exists(layout.report(job_id)) or reopen(store, job_id)
-
-
-def _claim_key(store: ObjectStore, key: str, job_id: str) -> str:
-    """The job that the key stands for from now on: this one, or that of whoever was faster."""
-    digest = _digest(key)
-    while not store.create(layout.idempotency(digest), job_id.encode()):
-        if (body := store.get(layout.idempotency(digest))) is None:
-            continue
-        if _is_there(store, known := body.decode()):
-            return known
-        free_key(store, digest, known)  # somebody has removed its job
-    return job_id
-
-
-def _key_digest(order: Order) -> str | None:
-    return None if order.idempotency_key is None else _digest(order.idempotency_key)
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:40]
 
 
 @dataclass(slots=True)
@@ -220,7 +187,7 @@ def _write_job(store: ObjectStore, order: Order, job_id: str, rows: Iterator[Row
         shard_rows=tuple(shards.rows),
         input_sha256=shards.sha256.hexdigest(),
         retry_of=order.retry_of,
-        idempotency_digest=_key_digest(order),
+        idempotency_digest=order.key_digest,
     )
 
 

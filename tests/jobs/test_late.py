@@ -18,8 +18,8 @@ from jobs.remove import remove
 from jobs.shards import encode_part
 from jobs.stores import MemoryStore
 from producer.connection import Connection
+from producer.keys import find_job
 from producer.repair import repair
-from producer.submit import find_job
 from tests.worker.fakes import Bench, make_job, rows
 from worker.finish import Finisher
 from worker.settle import Settler
