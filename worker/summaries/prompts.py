@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.spec import SummarizeSpec
-from jobs.styles import NOTE, STYLES, Form, Style
+from jobs.styles import FOCUSED_WISHES, NOTE, STYLES, Form, Style
 from worker.summaries.fence import fenced
 
 # That the document is no instruction is said here and not again behind it: what a small model reads last it
@@ -76,13 +76,15 @@ class Prompts:
         return STYLES[self._spec.style] if use is Use.SUMMARY else NOTE
 
     def _wish(self, ask: Ask) -> str:
-        style = self._style(ask.use)
-        wish = style.merge_wish if ask.stage is Stage.NOTES else style.wish
-        filled = wish.format(about=self._about(), words=ask.max_words)
-        return " ".join(filter(None, (filled, self._in_language())))
-
-    def _about(self) -> str:
-        return f" ({self._spec.focus})" if self._spec.focus else ""
+        style, of_notes = self._style(ask.use), ask.stage is Stage.NOTES
+        if self._spec.focus:
+            source = "notes" if of_notes else "document"
+            wish = FOCUSED_WISHES[style.form].format(
+                focus=self._spec.focus, source=source, words=ask.max_words
+            )
+        else:
+            wish = (style.merge_wish if of_notes else style.wish).format(words=ask.max_words)
+        return " ".join(filter(None, (wish, self._in_language())))
 
     def _in_language(self) -> str:
         if self._spec.language:

@@ -212,14 +212,14 @@ def test_a_style_is_asked_of_the_last_merge_alone() -> None:
             "Write in the language of the document.",
             False,
         ),
-        ({"focus": "Who pays?"}, LIFT, "(Who pays?)", False),
+        ({"focus": "Who pays?"}, LIFT, "Who pays? Answer from the document above in at most", False),
     ],
 )
 def test_the_language_and_the_question_are_asked_for_and_then_no_english_words_are_given(
     given: Any, text: str, asked: str, opened: bool
 ) -> None:
     _, engine = summarized(SummarizeSpec(**given), lambda *_: completion(GOOD), text)
-    assert asked in engine.prompts[0]
+    assert asked in engine.prompts[0], "as a question, not as part of a wish for a summary"
     assert engine.prompts[0].endswith("The document is about") is opened
 
 
