@@ -4,13 +4,14 @@ import hashlib
 import json
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import typer
 
 from jobs.heads import Head
 from jobs.manifest import Priority, ResultFormat
 from jobs.settings import DEFAULT_MODEL, Settings
-from jobs.spec import Spec
+from jobs.spec import Kind, Spec
 from jobs.stores import ObjectStore
 from producer import options, screen
 from producer.commands.compose import compose
@@ -21,7 +22,7 @@ from producer.deadline import parse_deadline
 from producer.errors import JobFailedError, UserError
 from producer.inputs import identity, input_rows, selection
 from producer.remedies import remedy_of_run
-from producer.run_local import LocalRun, run_local
+from producer.run_local import Done, LocalRun, run_local
 from producer.served import promised, served_model
 from producer.submit import Order
 from producer.submit import submit as submit_order
@@ -73,15 +74,19 @@ def run(
     rows = partial(input_rows, source, *taken, Settings().s3)
     local = LocalRun(source, make_order, rows, key, model, out, state or out / ".bydawn", overwrite)
     done = to_its_end(lambda: run_local(local, screen.progress_console()))
-    report, results = done.report, done.delivered
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        typer.echo(done.report.model_dump_json(indent=2))
     else:
-        remedy = remedy_of_run(report)
-        screen.show_report(report, str(results), str(out / "errors.jsonl"), remedy, done.loading_s)
-        screen.show_first_results(spec.kind, results, report.counts.ok)
-    if not report.succeeded:
+        _show_done(done, spec.kind, out)
+    if not done.report.succeeded:
         raise JobFailedError
+
+
+def _show_done(done: Done[Path], kind: Kind, out: Path) -> None:
+    report, results = done.report, done.delivered
+    remedy = remedy_of_run(report)
+    screen.show_report(report, str(results), str(out / "errors.jsonl"), remedy, done.loading_s)
+    screen.show_first_results(kind, results, report.counts.ok)
 
 
 def submit(
