@@ -87,10 +87,10 @@ def test_of_two_submissions_that_race_for_a_key_the_second_gives_way_and_harms_n
 def test_whichever_steps_two_submissions_take_in_turn_a_key_of_a_removed_job_comes_to_stand_for_one() -> None:
     with ThreadPoolExecutor() as pool:
         for first, second, more in product(range(7), range(9), (0, 1, 3)):
-            _submit_two_in_turns(pool, first, second, more)
+            _assert_two_in_turns_make_one_job(pool, first, second, more)
 
 
-def _submit_two_in_turns(pool: ThreadPoolExecutor, first: int, second: int, more: int) -> None:
+def _assert_two_in_turns_make_one_job(pool: ThreadPoolExecutor, first: int, second: int, more: int) -> None:
     """From where each looks at the key to make it his own."""
     bench = Bench()
     key = layout.idempotency(hashlib.sha256(b"k").hexdigest()[:40])

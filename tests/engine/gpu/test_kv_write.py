@@ -22,7 +22,7 @@ def new_heads(dtype: torch.dtype, num_kv_heads: int, head_dim: int) -> tuple[tor
     return rows[:, :num_kv_heads], rows[:, num_kv_heads:]
 
 
-def written(cache: PagedKV, key: torch.Tensor, value: torch.Tensor) -> None:
+def assert_written(cache: PagedKV, key: torch.Tensor, value: torch.Tensor) -> None:
     """Check each slot against what was to be written, in float64."""
     for stored, new in ((cache.keys, key), (cache.values, value)):
         expected = torch.ones(16, *new.shape[1:], dtype=torch.float64, device=DEVICE)
@@ -40,14 +40,14 @@ def test_tokens_land_in_their_slots_and_padding_nowhere(
     cache = cache_of(dtype, num_kv_heads, head_dim)
     key, value = new_heads(dtype, num_kv_heads, head_dim)
     kv_write(key, value, cache, ints(SLOTS, torch.int64))
-    written(cache, key, value)
+    assert_written(cache, key, value)
 
 
 def test_keys_may_lie_head_after_head() -> None:
     cache = cache_of(torch.float32, 3, 16)
     key, value = new_heads(torch.float32, 3, 16)
     kv_write(heads_apart(key), value, cache, ints(SLOTS, torch.int64))
-    written(cache, key, value)
+    assert_written(cache, key, value)
 
 
 def test_an_fp8_cache_holds_them_divided_by_its_scales() -> None:
@@ -55,14 +55,14 @@ def test_an_fp8_cache_holds_them_divided_by_its_scales() -> None:
     # Numbers that float8 has, so that only scales matter: the interpreter does not round as a GPU does.
     key, value = (heads.to(FP8).float() for heads in new_heads(torch.float32, 2, 64))
     kv_write(key * 0.5, value * 4, cache, ints(SLOTS, torch.int64))
-    written(cache, key, value)
+    assert_written(cache, key, value)
 
 
 def test_what_float8_cannot_hold_becomes_its_end() -> None:
     cache = cache_of(FP8, 1, 64, 0.5, 1.0)
     key, value = (torch.full((6, 1, 64), number, device=DEVICE) for number in (1e4, -1e4))
     kv_write(key, value, cache, ints(SLOTS, torch.int64))
-    written(cache, torch.full_like(key, 448), torch.full_like(value, -448))
+    assert_written(cache, torch.full_like(key, 448), torch.full_like(value, -448))
 
 
 @pytest.mark.skipif(DEVICE.type == "cpu", reason="needs a GPU: the interpreter rounds float8 in its own way")
@@ -70,4 +70,4 @@ def test_float8_is_rounded_to_the_nearest() -> None:
     cache = cache_of(FP8, 2, 64, 1.0, 1.0)
     key, value = new_heads(torch.float32, 2, 64)
     kv_write(key, value, cache, ints(SLOTS, torch.int64))
-    written(cache, key.to(FP8), value.to(FP8))
+    assert_written(cache, key.to(FP8), value.to(FP8))
