@@ -1,6 +1,7 @@
 """What can be wrong with a summary, told from the answer and what was asked alone."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +37,7 @@ _MOST_OF_INSTRUCTIONS = 0.5
 _LEAST_ON_TOPIC = 0.4
 _LEAST_TERMS = 5
 _LEAST_DISTINCT_RUNS = 0.6
+_MOST_TIMES = 3  # that a run of words is said which the text doesn't have
 _MOST_TIMES_IN_A_ROW = {1: 6, 2: 3, 3: 3, 4: 3}
 """So often a phrase of so many words may not follow on itself; people say "very, very, very"."""
 _MOST_OF_OPENING = 0.9
@@ -103,17 +105,20 @@ def _has_unsupported_numbers(answered: Answered) -> bool:
     return has_unsupported_numbers(answered.summary, answered.source, answered.instructions)
 
 
-def is_repetitive(summary: str) -> bool:
-    """Whether it says the same again and again: a word, a phrase, or much of all it says."""
+def is_repetitive(summary: str, source: str) -> bool:
+    """Whether it says the same again and again: a word, a phrase of its own, or much of all it says."""
     words = _WORD.findall(summary.lower())
     if any(_has_row(words, length, times) for length, times in _MOST_TIMES_IN_A_ROW.items()):
         return True
-    runs = _runs_of(words)
-    return len(runs) >= _LEAST_RUNS and len(set(runs)) < _LEAST_DISTINCT_RUNS * len(runs)
+    runs = Counter(_runs_of(words))
+    # A name of the text's may be said often.
+    if {run for run, times in runs.items() if times >= _MOST_TIMES} - set(_runs(source)):
+        return True
+    return runs.total() >= _LEAST_RUNS and len(runs) < _LEAST_DISTINCT_RUNS * runs.total()
 
 
 def _is_repetitive(answered: Answered) -> bool:
-    return is_repetitive(answered.summary)
+    return is_repetitive(answered.summary, answered.source)
 
 
 def _has_row(words: Sequence[str], length: int, times: int) -> bool:

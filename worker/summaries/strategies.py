@@ -62,7 +62,7 @@ async def _refine(spec: SummarizeSpec, writer: Writer, sections: tuple[str, ...]
 
 async def _tree(spec: SummarizeSpec, writer: Writer, sections: tuple[str, ...]) -> Found:
     """Notes of the sections, merged until they are few enough to be the summary, or its parts."""
-    num_parts = _num_parts(spec)
+    num_parts, document = _num_parts(spec), "\n\n".join(sections)
     texts, stage, earlier = list(sections), Stage.SECTION, list[str]()
     usage, is_lossy = Usage(), False
     for level in range(1, _MOST_LEVELS + 1):
@@ -72,12 +72,12 @@ async def _tree(spec: SummarizeSpec, writer: Writer, sections: tuple[str, ...]) 
         notes = _without_flawed(written)
         is_lossy = is_lossy or len(written) - len(notes) > _MOST_LOST * len(written)
         if is_last:
-            best = _checked(_put_together(spec, written, earlier, is_lossy))
+            best = _checked(_put_together(spec, written, earlier, is_lossy), document)
             return Found(replace(best, usage=usage), "tree", sections, level)
         texts, stage, earlier = _grouped(writer, spec, notes, num_parts), Stage.NOTES, notes
         if num_parts < len(texts) >= len(notes):
             break
-    best = _checked(Summary(side_by_side(earlier, spec.max_words), Flaw.NOT_MERGED, usage))
+    best = _checked(Summary(side_by_side(earlier, spec.max_words), Flaw.NOT_MERGED, usage), document)
     return Found(best, "tree", sections, level)
 
 
@@ -132,9 +132,9 @@ def _put_together(
     return Summary(side_by_side(earlier, spec.max_words), Flaw.NOT_MERGED)
 
 
-def _checked(summary: Summary) -> Summary:
+def _checked(summary: Summary, document: str) -> Summary:
     """Texts that are well each may say the same."""
-    if is_worse(Flaw.REPETITIVE, summary.flaw) and is_repetitive(summary.text):
+    if is_worse(Flaw.REPETITIVE, summary.flaw) and is_repetitive(summary.text, document):
         return replace(summary, flaw=Flaw.REPETITIVE)
     return summary
 

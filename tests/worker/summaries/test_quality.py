@@ -41,6 +41,11 @@ def _answered(summary: str, **more: object) -> Answered:
         ("The gate, the gate, the gate, the gate, the gate, the gate, the gate is cracked.", Flaw.REPETITIVE),
         ("The gate is very very very very very very very cracked.", Flaw.REPETITIVE),
         (f"{GOOD} It is the gate that makes up what makes up what makes up what makes up.", Flaw.REPETITIVE),
+        (
+            "The eastern basin is closed to keep boats safe and dry. The gate has cracks to keep boats safe "
+            "and dry. Ferries use the quay to keep boats safe and dry.",
+            Flaw.REPETITIVE,
+        ),
         (f"{GOOD} Ferries, Ferries, Ferries use the western quay.", None),
         (f"{GOOD} The gate, the gate is cracked.", None),
         ("The eastern basin is closed because the sluice\u2026", Flaw.NO_WHOLE_SENTENCE),
