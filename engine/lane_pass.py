@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence as Seq
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -14,24 +13,11 @@ from engine.kv_cache import KVCache
 from engine.lanes import LayerProgress
 from engine.layer_tap import DeepEnough, LayerTap
 from engine.partition import Part
+from engine.rows import PlacedChunk, place, row_order, slots_of
 from engine.sampler import sample
 from engine.sequence import Chunk
-from engine.step_plan import LaneSync, StepPlan, row_order, slots_of
+from engine.step_plan import LaneSync, StepPlan
 from engine.work import ChunkResult, Generation, HiddenSums, Pooling, Scoring
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedChunk:
-    """A chunk, its place among the lane's chunks as they were given, and its first row."""
-
-    chunk: Chunk
-    index: int
-    first_row: int
-
-    @property
-    def rows(self) -> slice:
-        """Its rows in the lane's flat tokens."""
-        return slice(self.first_row, self.first_row + self.chunk.num_tokens)
 
 
 class CpuDecoder(Decoder[StepPlan], Protocol):
@@ -55,7 +41,8 @@ class LanePass:
     @torch.inference_mode()
     def run(self, part: Part, progress: LayerProgress) -> list[ChunkResult]:
         """Compute a part; results in the order of its pieces, None where one yields nothing yet."""
-        placed = _place([piece.chunk for piece in part.pieces])
+        chunks = [piece.chunk for piece in part.pieces]
+        placed = place(chunks, row_order(chunks))
         plan = self._plan([item.chunk for item in placed], LaneSync(progress, part.lane, part.sources))
         last_hidden = self._decode(plan)
         results: list[ChunkResult] = [None] * len(placed)
@@ -112,15 +99,6 @@ class LanePass:
         logits = self._head.logits(hidden.index_select(0, rows))
         for item, sampled in zip(ready, sample(logits, [i.chunk.sequence for i in ready]), strict=True):
             results[item.index] = sampled
-
-
-def _place(chunks: Seq[Chunk]) -> list[PlacedChunk]:
-    placed = []
-    row = 0
-    for index in row_order(list(chunks)):
-        placed.append(PlacedChunk(chunks[index], index, row))
-        row += chunks[index].num_tokens
-    return placed
 
 
 def _tap(chunks: Seq[Chunk]) -> LayerTap:
