@@ -81,7 +81,7 @@ class StepPlan:
         """What is left to do after the last layer's keys and values; None if that is all rows."""
         firsts = accumulate((chunk.num_tokens for chunk in self.chunks), initial=0)
         ends = [
-            (Chunk(chunk.sequence, chunk.first_read_token, chunk.end), row - chunk.start)
+            (replace(chunk, start=chunk.first_read_token), row - chunk.start)
             for chunk, row in zip(self.chunks, firsts, strict=False)
             if chunk.first_read_token < chunk.end
         ]
