@@ -83,6 +83,11 @@ def read(placed: list[PlacedChunk], tap: LayerTap, hidden: torch.Tensor | None, 
     return Reading(packed, samples, len(placed), readouts)
 
 
+def read_samples(placed: list[PlacedChunk], samples: Samples) -> Reading:
+    """What a pass gives whose every chunk gives a token, in the order of its rows."""
+    return Reading(samples.packed, samples, len(placed), [(placed, samples)])
+
+
 def _states(item: PlacedChunk, tap: LayerTap, hidden: torch.Tensor | None) -> torch.Tensor:
     work = item.chunk.sequence.work
     assert isinstance(work, Pooling)
