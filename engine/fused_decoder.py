@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from engine import kernels
-from engine.attention import attend_spans
 from engine.fused_families import HeadShape, window_of
 from engine.packed_linear import PackedLinear
+from engine.score_rule import ScoreRule
 from engine.step_plan import StepPlan, Tail
 
 
@@ -52,8 +52,7 @@ class FusedLayer:
         attention, mlp = layer.self_attn, layer.mlp
         self._number = number
         self._shape = shape
-        self._scaling: float = attention.scaling
-        self._window = window_of(attention)
+        self._rule = ScoreRule(attention.scaling, window_of(attention))
         self._qkv = _pack([attention.q_proj, attention.k_proj, attention.v_proj], fp16)
         self._output = _pack([attention.o_proj], fp16)
         self._gate_up = _pack([mlp.gate_proj, mlp.up_proj], fp16)
@@ -89,7 +88,7 @@ class FusedLayer:
         plan: StepPlan,
     ) -> None:
         """Attention, once keys and values are written, and the MLP; in place."""
-        attended = attend_spans(self._number, query, key, value, plan, self._scaling, self._window)
+        attended = plan.attend_written(self._number, query, key, value, self._rule)
         hidden += self._output(attended.flatten(1))
         gate_up = self._gate_up(self._mlp_norm(hidden))
         product = gate_up.new_empty(len(gate_up), gate_up.shape[1] // 2)

@@ -1,4 +1,4 @@
-"""The families that have modules of our own, and what those read off a transformers model. Imports no torch."""
+"""The families with modules of our own, and what those read off a transformers model. Imports no torch."""
 
 from dataclasses import dataclass
 from typing import Any

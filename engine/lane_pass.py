@@ -3,6 +3,7 @@
 from collections.abc import Sequence as Seq
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -33,11 +34,17 @@ class PlacedChunk:
         return slice(self.first_row, self.first_row + self.chunk.num_tokens)
 
 
+class CpuDecoder(Decoder[StepPlan], Protocol):
+    """A decoder whose rows attend on a CPU."""
+
+    paged: bool  # whether it attends single tokens through block tables
+
+
 class LanePass:
     """A model and its KV cache, which any number of threads may use for different rows."""
 
     def __init__(
-        self, decoder: Decoder, head: Head, kv_cache: KVCache, dtype: torch.dtype, device: torch.device
+        self, decoder: CpuDecoder, head: Head, kv_cache: KVCache, dtype: torch.dtype, device: torch.device
     ) -> None:
         self._decoder = decoder
         self._head = head

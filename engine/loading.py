@@ -9,12 +9,13 @@ from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
 from engine import families, weight_checks, weight_values
-from engine.attention import ATTENTION_NAME, paged_attention
+from engine.attention import ATTENTION_NAME, planned_attention
 from engine.config import EngineConfig, Quantization
-from engine.decoder import Decoder, TransformersDecoder
+from engine.decoder import TransformersDecoder
 from engine.errors import ModelError
 from engine.fused_families import can_fuse
 from engine.kv_cache import KVShape
+from engine.lane_pass import CpuDecoder
 from engine.models import ResolvedModel, stored_dtypes
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
@@ -57,7 +58,7 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
 
 def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
     """The model as transformers has it, with our attention in it; raises ModelError."""
-    AttentionInterface.register(ATTENTION_NAME, paged_attention)
+    AttentionInterface.register(ATTENTION_NAME, planned_attention)
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
@@ -93,11 +94,11 @@ def cannot_load(resolved: ResolvedModel, error: Exception) -> ModelError:
     )
 
 
-def make_decoder(model: Any, quantization: Quantization) -> Decoder:
+def make_decoder(model: Any, quantization: Quantization) -> CpuDecoder:
     """What computes a model's layers; lays its linear layers out for the CPU where it runs on one."""
     fp16 = quantization == "fp16"
     packs = model.device.type == "cpu" and model.dtype is torch.float32 and has_onednn()
-    decoder: Decoder
+    decoder: CpuDecoder
     if packs and can_fuse(model.config) and find_spec("numba"):
         from engine.fused_decoder import FusedDecoder
 

@@ -24,9 +24,9 @@ from engine.gpu.kv_write import kv_write
 from engine.gpu.paged_decode import paged_decode
 from engine.gpu.paged_kv import FP8, PagedKV
 from engine.gpu.paged_prefill import RaggedBatch, TreeMasks, paged_prefill
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.splits import workspace_floats
 from engine.gpu.tile_sizes import decode_tile, prefill_tile
+from engine.score_rule import ScoreRule
 
 HOPPER = GPUTarget("cuda", 90, 32)
 NUM_HEADS, NUM_KV_HEADS, BLOCK_TOKENS = 8, 2, 16

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.gpu.paged_kv import PagedKV
-from engine.gpu.score_rule import ScoreRule
+from engine.score_rule import ScoreRule
 from tests.interpreter import IS_WANTED as IS_INTERPRETED
 
 DEVICE = torch.device("cpu" if IS_INTERPRETED else "cuda")

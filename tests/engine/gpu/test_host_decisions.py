@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.gpu.query_tiles import query_tiles
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.splits import FEWEST_KEYS, MAX_SPLITS, choose_num_splits, workspace_floats
 from engine.gpu.tile_sizes import copy_warps, decode_tile, next_power_of_two, prefill_tile
+from engine.score_rule import ScoreRule
 
 H100_MULTIPROCESSORS = 132
 
