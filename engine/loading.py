@@ -11,7 +11,7 @@ from transformers.utils import logging
 from engine import families, weight_checks, weight_values
 from engine.attention import ATTENTION_NAME, planned_attention
 from engine.config import EngineConfig, Quantization
-from engine.decoder import TransformersDecoder
+from engine.decoder import Decoder, Plan, TransformersDecoder
 from engine.errors import ModelError
 from engine.fused_families import can_fuse
 from engine.kv_cache import KVShape
@@ -109,6 +109,17 @@ def make_decoder(model: Any, quantization: Quantization) -> CpuDecoder:
     if packs:
         pack_linears(model, fp16)
     return decoder
+
+
+def make_gpu_decoder(model: Any) -> Decoder[Plan]:
+    """What computes a model's layers on a GPU, and has taken their weights over."""
+    if can_fuse(model.config) and find_spec("triton"):
+        from engine.gpu.fused_decoder import FusedDecoder
+
+        decoder = FusedDecoder(model)
+        del model.base_model.layers  # nothing is left in them
+        return decoder
+    return TransformersDecoder(model)
 
 
 def refuse(name: str, problems: Iterator[str]) -> None:
