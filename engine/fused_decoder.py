@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from engine import kernels
-from engine.fused_families import HeadShape, window_of
+from engine.fused_families import HeadLayout, window_of
 from engine.packed_linear import PackedLinear
 from engine.score_rule import ScoreRule
 from engine.step_plan import StepPlan, Tail
@@ -26,12 +26,14 @@ class FusedDecoder:
 
     def __init__(self, model: Any, fp16: bool) -> None:
         decoder = model.base_model
-        shape = HeadShape.of(decoder)
+        layout = HeadLayout.of(decoder)
         self._embed = decoder.embed_tokens
         self._rotary = decoder.rotary_emb
-        self._layers = [FusedLayer(number, layer, shape, fp16) for number, layer in enumerate(decoder.layers)]
+        self._layers = [
+            FusedLayer(number, layer, layout, fp16) for number, layer in enumerate(decoder.layers)
+        ]
         self._norm = Norm(decoder.norm)
-        kernels.paged_attention(shape.head_dim)  # compiled now, not under a request
+        kernels.paged_attention(layout.head_dim)  # compiled now, not under a request
 
     def forward(self, token_ids: torch.Tensor, positions: torch.Tensor, plan: StepPlan) -> torch.Tensor:
         """As `Decoder.forward`."""
@@ -48,10 +50,10 @@ class FusedDecoder:
 class FusedLayer:
     """One layer: attention and a gated MLP, each after a norm and added to what went in."""
 
-    def __init__(self, number: int, layer: Any, shape: HeadShape, fp16: bool) -> None:
+    def __init__(self, number: int, layer: Any, layout: HeadLayout, fp16: bool) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self._number = number
-        self._shape = shape
+        self._layout = layout
         self._rule = ScoreRule(attention.scaling, window_of(attention))
         self._qkv = _pack([attention.q_proj, attention.k_proj, attention.v_proj], fp16)
         self._output = _pack([attention.o_proj], fp16)
@@ -59,7 +61,7 @@ class FusedLayer:
         self._down = _pack([mlp.down_proj], fp16)
         self._attention_norm = Norm(layer.input_layernorm)
         self._mlp_norm = Norm(layer.post_attention_layernorm)
-        self._head_norms = HeadNorms.of(attention, shape)
+        self._head_norms = HeadNorms.of(attention, layout)
 
     def __call__(
         self,
@@ -97,11 +99,11 @@ class FusedLayer:
 
     def _heads(self, qkv: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats) -> tuple[torch.Tensor, ...]:
         """Queries, keys and values, each [num_tokens, heads, head_dim], of what lies side by side."""
-        shape = self._shape
+        layout = self._layout
         if self._head_norms is not None:
             self._head_norms(qkv)
-        kernels.rotate(qkv.numpy(), shape.num_heads + shape.num_kv_heads, cos, sin)
-        return torch.split(qkv.view(len(qkv), -1, shape.head_dim), shape.counts, dim=1)
+        kernels.rotate(qkv.numpy(), layout.num_heads + layout.num_kv_heads, cos, sin)
+        return torch.split(qkv.view(len(qkv), -1, layout.head_dim), layout.counts, dim=1)
 
 
 class Norm:
@@ -126,13 +128,13 @@ class HeadNorms:
     epsilon: np.float32
 
     @classmethod
-    def of(cls, attention: Any, shape: HeadShape) -> "HeadNorms | None":
+    def of(cls, attention: Any, layout: HeadLayout) -> "HeadNorms | None":
         """None where the family has none."""
         if not hasattr(attention, "q_norm"):
             return None
         query, key = (
             norm.weight.detach().expand(count, -1)
-            for norm, count in ((attention.q_norm, shape.num_heads), (attention.k_norm, shape.num_kv_heads))
+            for norm, count in ((attention.q_norm, layout.num_heads), (attention.k_norm, layout.num_kv_heads))
         )
         return cls(torch.cat((query, key)).numpy(), np.float32(attention.q_norm.variance_epsilon))
 

@@ -14,15 +14,15 @@ def can_fuse(config: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadShape:
-    """Numbers of heads, and how large one is."""
+class HeadLayout:
+    """Numbers of heads, and how large one is; they lie side by side, queries, then keys, then values."""
 
     num_heads: int
     num_kv_heads: int
     head_dim: int
 
     @classmethod
-    def of(cls, decoder: Any) -> "HeadShape":
+    def of(cls, decoder: Any) -> "HeadLayout":
         """That of a transformers model without its head."""
         config = decoder.config
         head_dim: int = decoder.layers[0].self_attn.head_dim
@@ -30,7 +30,7 @@ class HeadShape:
 
     @property
     def counts(self) -> list[int]:
-        """Heads of queries, keys and values, as they lie side by side."""
+        """Heads of queries, keys and values."""
         return [self.num_heads, self.num_kv_heads, self.num_kv_heads]
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from engine.decoder import Plan
-from engine.fused_families import HeadShape, window_of
+from engine.fused_families import HeadLayout, window_of
 from engine.gpu.merged_linear import MergedLinear
 from engine.gpu.rms_norm import rms_norm
 from engine.gpu.rotary import HeadNorms, turn_heads
@@ -28,10 +28,10 @@ class FusedDecoder:
 
     def __init__(self, model: Any) -> None:
         decoder = model.base_model
-        shape = HeadShape.of(decoder)
+        layout = HeadLayout.of(decoder)
         self._embed = decoder.embed_tokens
         self._rotary = decoder.rotary_emb
-        self._layers = [_take_over(number, layer, shape) for number, layer in enumerate(decoder.layers)]
+        self._layers = [_take_over(number, layer, layout) for number, layer in enumerate(decoder.layers)]
         self._norm = Norm(decoder.norm)
 
     def forward(self, token_ids: torch.Tensor, positions: torch.Tensor, plan: Plan) -> torch.Tensor:
@@ -52,10 +52,10 @@ class FusedLayer:
     What the MLP gives is added by the norm that follows, which is the next layer's.
     """
 
-    def __init__(self, number: int, layer: Any, shape: HeadShape) -> None:
+    def __init__(self, number: int, layer: Any, layout: HeadLayout) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self._number = number
-        self._shape = shape
+        self._layout = layout
         self._rule = ScoreRule(attention.scaling, window_of(attention))
         self._qkv = MergedLinear(attention.q_proj, attention.k_proj, attention.v_proj)
         self._output = MergedLinear(attention.o_proj)
@@ -86,9 +86,9 @@ class FusedLayer:
 
     def _heads(self, qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Queries, keys and values, each [num_tokens, heads, head_dim], of what lies side by side."""
-        shape = self._shape
-        turn_heads(qkv, shape, cos, sin, self._head_norms)
-        return torch.split(qkv.view(len(qkv), -1, shape.head_dim), shape.counts, dim=1)
+        layout = self._layout
+        turn_heads(qkv, layout, cos, sin, self._head_norms)
+        return torch.split(qkv.view(len(qkv), -1, layout.head_dim), layout.counts, dim=1)
 
 
 class Norm:
@@ -103,8 +103,8 @@ class Norm:
         return rms_norm(rows, self._weight, self._epsilon, branch)
 
 
-def _take_over(number: int, layer: Any, shape: HeadShape) -> FusedLayer:
-    fused = FusedLayer(number, layer, shape)
+def _take_over(number: int, layer: Any, layout: HeadLayout) -> FusedLayer:
+    fused = FusedLayer(number, layer, layout)
     # The pieces that got free are too small for the next layer's products: the device has them back, or torch
     # would keep them beside what it takes anew. Does nothing where CUDA is not in use.
     torch.cuda.empty_cache()

@@ -6,7 +6,7 @@ import torch
 import triton
 import triton.language as tl
 
-from engine.fused_families import HeadShape
+from engine.fused_families import HeadLayout
 from engine.gpu.rounding import rounded
 from engine.gpu.tile_sizes import copy_warps, heads_a_tile, next_power_of_two
 
@@ -20,7 +20,7 @@ class HeadNorms:
 
 
 def turn_heads(
-    qkv: torch.Tensor, shape: HeadShape, cos: torch.Tensor, sin: torch.Tensor, norms: HeadNorms | None
+    qkv: torch.Tensor, layout: HeadLayout, cos: torch.Tensor, sin: torch.Tensor, norms: HeadNorms | None
 ) -> None:
     """Norm, where there are `norms`, and then turn the queries and keys of each token, in place.
 
@@ -29,14 +29,14 @@ def turn_heads(
     one dtype. Rounds where transformers' modules do.
     """
     num_tokens, head_dim = cos.shape
-    assert head_dim == shape.head_dim
+    assert head_dim == layout.head_dim
     assert head_dim % 2 == 0
-    assert qkv.shape == (num_tokens, shape.qkv_size)
+    assert qkv.shape == (num_tokens, layout.qkv_size)
     assert sin.shape == cos.shape
     for tensor in (qkv, cos, sin):
         assert tensor.is_contiguous()
         assert tensor.dtype == qkv.dtype
-    num_turned, tile_heads = shape.num_heads + shape.num_kv_heads, heads_a_tile(head_dim)
+    num_turned, tile_heads = layout.num_heads + layout.num_kv_heads, heads_a_tile(head_dim)
     padded_half = next_power_of_two(head_dim // 2)
     _turn_tile[(num_tokens, triton.cdiv(num_turned, tile_heads))](
         qkv,
@@ -44,8 +44,8 @@ def turn_heads(
         sin,
         None if norms is None else norms.weights,
         0.0 if norms is None else norms.epsilon,
-        row_size=shape.qkv_size,
-        num_queries=shape.num_heads,
+        row_size=layout.qkv_size,
+        num_queries=layout.num_heads,
         num_turned=num_turned,
         half=head_dim // 2,
         padded_half=padded_half,

@@ -20,7 +20,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from engine.fused_families import HeadShape
+from engine.fused_families import HeadLayout
 from engine.gpu.kv_write import kv_write
 from engine.gpu.paged_decode import paged_decode
 from engine.gpu.paged_kv import FP8, PagedKV
@@ -123,12 +123,12 @@ class LayerCase:
 
     def launch_all(self) -> None:
         """With what each can do beside, and without."""
-        rows, shape = torch.zeros(1, self.hidden_size, dtype=self.dtype), HeadShape(8, 2, self.head_dim)
+        rows, layout = torch.zeros(1, self.hidden_size, dtype=self.dtype), HeadLayout(8, 2, self.head_dim)
         angles = torch.zeros(1, self.head_dim, dtype=self.dtype)
         norms = HeadNorms(angles.repeat(2, 1), 1e-5)
         for branch, head_norms in ((None, None), (rows, norms)):
             rms_norm(rows, rows[0], 1e-5, branch)
-            turn_heads(rows.new_zeros(1, shape.qkv_size), shape, angles, angles, head_norms)
+            turn_heads(rows.new_zeros(1, layout.qkv_size), layout, angles, angles, head_norms)
         silu_product(rows.new_zeros(1, 2 * self.intermediate_size))
 
 

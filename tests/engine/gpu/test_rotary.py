@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm, apply_rotary_pos_emb
 
-from engine.fused_families import HeadShape
+from engine.fused_families import HeadLayout
 from engine.gpu.rotary import HeadNorms, turn_heads
 from tests.engine.gpu.modules import DTYPES, assert_as_modules
 from tests.engine.gpu.reference import assert_close, randn
@@ -26,11 +26,11 @@ def norms_of(head_dim: int, dtype: torch.dtype) -> HeadNorms:
 
 
 def defined(
-    qkv: torch.Tensor, shape: HeadShape, cos: torch.Tensor, sin: torch.Tensor, norms: HeadNorms | None
+    qkv: torch.Tensor, layout: HeadLayout, cos: torch.Tensor, sin: torch.Tensor, norms: HeadNorms | None
 ) -> torch.Tensor:
     """In float64, by complex numbers: a pair is a head's first and second half."""
-    query, key, value = qkv.double().view(len(qkv), -1, shape.head_dim).split(shape.counts, dim=1)
-    turn = torch.complex(cos.double(), sin.double())[:, None, : shape.head_dim // 2]
+    query, key, value = qkv.double().view(len(qkv), -1, layout.head_dim).split(layout.counts, dim=1)
+    turn = torch.complex(cos.double(), sin.double())[:, None, : layout.head_dim // 2]
     parts = []
     for index, heads in enumerate((query, key)):
         normed = heads
@@ -54,12 +54,12 @@ def defined(
 def test_any_shape(
     num_tokens: int, num_kv_heads: int, group: int, half: int, dtype: torch.dtype, has_norms: bool
 ) -> None:
-    shape = HeadShape(num_kv_heads * group, num_kv_heads, 2 * half)
-    qkv = randn(num_tokens, shape.qkv_size, dtype=dtype)
+    layout = HeadLayout(num_kv_heads * group, num_kv_heads, 2 * half)
+    qkv = randn(num_tokens, layout.qkv_size, dtype=dtype)
     cos, sin = tables(num_tokens, 2 * half, dtype)
     norms = norms_of(2 * half, dtype) if has_norms else None
-    expected = defined(qkv, shape, cos, sin, norms)
-    turn_heads(qkv, shape, cos, sin, norms)
+    expected = defined(qkv, layout, cos, sin, norms)
+    turn_heads(qkv, layout, cos, sin, norms)
     assert_close(qkv, expected)
 
 
@@ -67,14 +67,14 @@ def test_any_shape(
 @pytest.mark.parametrize("has_norms", [False, True])
 @torch.inference_mode()
 def test_it_rounds_where_transformers_does(dtype: torch.dtype, has_norms: bool) -> None:
-    shape, norms = HeadShape(6, 2, 24), norms_of(24, dtype)
-    qkv = randn(17, shape.qkv_size, dtype=dtype)
+    layout, norms = HeadLayout(6, 2, 24), norms_of(24, dtype)
+    qkv = randn(17, layout.qkv_size, dtype=dtype)
     cos, sin = tables(17, 24, dtype)
-    query, key, value = qkv.clone().view(17, -1, 24).split(shape.counts, dim=1)
+    query, key, value = qkv.clone().view(17, -1, 24).split(layout.counts, dim=1)
     if has_norms:
         query, key = (as_qwen3(*pair) for pair in zip((query, key), norms.weights, strict=True))
     query, key = apply_rotary_pos_emb(query, key, cos, sin)
-    turn_heads(qkv, shape, cos, sin, norms if has_norms else None)
+    turn_heads(qkv, layout, cos, sin, norms if has_norms else None)
     assert_as_modules(qkv, torch.cat((query, key, value), dim=1).flatten(1))
 
 
@@ -87,9 +87,9 @@ def as_qwen3(heads: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def test_what_stands_in_padding_rows_stays_there() -> None:
-    shape = HeadShape(4, 2, 16)
-    qkv, (cos, sin) = randn(3, shape.qkv_size), tables(3, 16, torch.float32)
+    layout = HeadLayout(4, 2, 16)
+    qkv, (cos, sin) = randn(3, layout.qkv_size), tables(3, 16, torch.float32)
     qkv[1] = cos[1] = torch.nan
-    expected = defined(qkv, shape, cos, sin, None)
-    turn_heads(qkv, shape, cos, sin, None)
+    expected = defined(qkv, layout, cos, sin, None)
+    turn_heads(qkv, layout, cos, sin, None)
     assert_close(qkv[::2], expected[::2])
