@@ -11,16 +11,14 @@ from transformers.utils import logging
 from engine import families, weight_checks, weight_values
 from engine.attention import ATTENTION_NAME, planned_attention
 from engine.config import EngineConfig, Quantization
-from engine.decoder import TransformersDecoder
+from engine.decoder import Decoder, Plan, TransformersDecoder
 from engine.errors import ModelError
+from engine.fused_families import can_fuse
 from engine.kv_cache import KVShape
 from engine.lane_pass import CpuDecoder
 from engine.models import ResolvedModel, stored_dtypes
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
-# What `FusedDecoder` computes. Other models run through transformers' modules.
-FUSED_FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-FUSED_ACTIVATIONS = ("silu", "swish")  # two names of one function
 # One product for each expert's rows. Of transformers' other ways, "batched_mm" copies an expert's weights for
 # every row, and the loop of "eager" waits for the device at every expert.
 EXPERTS = "grouped_mm"
@@ -101,7 +99,7 @@ def make_decoder(model: Any, quantization: Quantization) -> CpuDecoder:
     fp16 = quantization == "fp16"
     packs = model.device.type == "cpu" and model.dtype is torch.float32 and has_onednn()
     decoder: CpuDecoder
-    if packs and _can_fuse(model.config) and find_spec("numba"):
+    if packs and can_fuse(model.config) and find_spec("numba"):
         from engine.fused_decoder import FusedDecoder
 
         decoder = FusedDecoder(model, fp16)
@@ -113,8 +111,15 @@ def make_decoder(model: Any, quantization: Quantization) -> CpuDecoder:
     return decoder
 
 
-def _can_fuse(config: Any) -> bool:
-    return config.model_type in FUSED_FAMILIES and config.hidden_act in FUSED_ACTIVATIONS
+def make_gpu_decoder(model: Any) -> Decoder[Plan]:
+    """What computes a model's layers on a GPU, and has taken their weights over."""
+    if can_fuse(model.config) and find_spec("triton"):
+        from engine.gpu.fused_decoder import FusedDecoder
+
+        decoder = FusedDecoder(model)
+        del model.base_model.layers  # nothing is left in them
+        return decoder
+    return TransformersDecoder(model)
 
 
 def refuse(name: str, problems: Iterator[str]) -> None:

@@ -30,9 +30,9 @@ def kv_budget_bytes(memory: DeviceMemory, fraction: float, least: int) -> int:
     left = allowed - memory.peak_allocated - memory.others
     if left < least:
         raise ModelError(
-            f"gpu_memory_fraction={fraction} allows {allowed} of the device's {memory.total} bytes: weights and "
-            f"the largest step take {memory.peak_allocated}, others {memory.others}, and the {max(left, 0)} that "
-            f"are left for KV are fewer than {least}; raise it, free the device, or set max_batch_tokens or "
-            "max_sequences lower"
+            f"gpu_memory_fraction={fraction} allows {allowed} of the device's {memory.total} bytes: weights "
+            f"and the largest step take {memory.peak_allocated}, others {memory.others}, and the "
+            f"{max(left, 0)} that are left for KV are fewer than {least}; raise it, free the device, or set "
+            "max_batch_tokens or max_sequences lower"
         )
     return left
