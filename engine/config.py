@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Device = Literal["auto", "cpu", "cuda"]
+from engine import devices
+
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["auto", "none", "fp16"]
 OPTIONAL_NUMBERS = ("kv_cache_bytes", "max_batch_tokens", "max_model_len")
@@ -15,16 +16,17 @@ LARGEST_NUMBER = (1 << 63) - 1
 class EngineConfig:
     """How to load and run one model; a None is decided from the model and the device.
 
-    `model` is an alias, a folder with safetensors, a GGUF file or a hub name. `max_batch_tokens` is the
-    most tokens computed in one step, `max_sequences` the most that run at a time, `max_model_len` the most
-    tokens (prompt and output) of one sequence. `quantization` is for CPUs: "fp16" rounds the weights of
+    `model` is an alias, a folder with safetensors, a GGUF file or a hub name. `device` is `auto`, `cpu`,
+    `cuda` or `cuda:N`; one model runs on one device. `max_batch_tokens` is the most tokens computed in one
+    step, `max_sequences` the most that run at a time, `max_model_len` the most tokens (prompt and output)
+    of one sequence. `quantization` is for CPUs: "fp16" rounds the weights of
     linear layers to float16, for speed (those beyond its range to its ends); "auto" takes it where they are
     stored as float16, so that nothing is lost.
     Raises ValueError for settings that cannot be.
     """
 
     model: str = "smollm2-135m-instruct"
-    device: Device = "auto"
+    device: str = "auto"
     dtype: Dtype = "auto"
     quantization: Quantization = "auto"
     kv_cache_bytes: int | None = None
@@ -36,7 +38,8 @@ class EngineConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str):
             raise ValueError(f"model={self.model!r}: use a text")
-        for name, kind in (("device", Device), ("dtype", Dtype), ("quantization", Quantization)):
+        devices.checked(self.device)
+        for name, kind in (("dtype", Dtype), ("quantization", Quantization)):
             if (given := getattr(self, name)) not in (allowed := get_args(kind)):
                 raise ValueError(f"{name}={given!r}: use one of {', '.join(allowed)}")
         for name in NUMBERS:

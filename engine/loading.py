@@ -8,7 +8,7 @@ import torch
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from engine import families, weight_checks, weight_values
+from engine import devices, families, weight_checks, weight_values
 from engine.attention import ATTENTION_NAME, paged_attention
 from engine.config import EngineConfig, Quantization
 from engine.decoder import Decoder, TransformersDecoder
@@ -26,12 +26,9 @@ EXPERTS = "grouped_mm"
 
 
 def pick_device(config: EngineConfig) -> torch.device:
-    """The device asked for; raises ModelError where CUDA is not to be had."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ModelError("device='cuda': torch sees no CUDA device; use 'cpu' or 'auto'")
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
+    """The device asked for; raises ModelError where it is not to be had."""
+    num_cuda_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return torch.device(devices.choose(config.device, num_cuda_devices))
 
 
 def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
