@@ -16,6 +16,13 @@ def default_kv_cache_bytes(device: torch.device) -> int:
     return min(int(free_cpu_bytes() * CPU_SHARE), CPU_MAX_BYTES)
 
 
+def device_memory_bytes(device: torch.device) -> int | None:
+    """All the memory of a CUDA device, whoever uses it; None for a CPU, where the system decides."""
+    if device.type != "cuda":
+        return None
+    return int(torch.cuda.get_device_properties(device).total_memory)
+
+
 def free_cpu_bytes(proc: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """What the machine has available, or what the container's limit leaves, if that is less."""
     free = CPU_MAX_BYTES
