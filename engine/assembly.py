@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.backend import Backend, StepSizes
+from engine.backend import Backend, GraphCounts, StepSizes
 from engine.blocks import BlockPool
 from engine.config import EngineConfig, Quantization
 from engine.cpu_backend import CpuBackend
@@ -39,6 +39,7 @@ class Parts:
     intake: Intake
     scheduler: Scheduler
     runner: Runner
+    graph_counts: GraphCounts
     limits: Limits
     fingerprint: str
 
@@ -72,7 +73,7 @@ def assemble(config: EngineConfig, resolved: ResolvedModel, gpu: "Device | None"
         vocab_size=model.config.vocab_size,
         num_layers=shape.num_layers,
     )
-    kv_cache = _reserve(config, shape, size, device)
+    runner = backend.make_runner(_reserve(config, shape, size, device), sizes, limits.max_model_len)
     precision = f"{str(dtype).removeprefix('torch.')}/{quantization}"
     return Parts(
         tokenizer=tokenizer,
@@ -80,7 +81,8 @@ def assemble(config: EngineConfig, resolved: ResolvedModel, gpu: "Device | None"
         scheduler=Scheduler(
             BlockPool(size.num_blocks), sizes.block_tokens, sizes.max_batch_tokens, sizes.max_sequences
         ),
-        runner=backend.make_runner(kv_cache, sizes, limits.max_model_len),
+        runner=runner,
+        graph_counts=backend.graph_counts or GraphCounts(),
         limits=limits,
         fingerprint=fingerprint(resolved, precision if kv_dtype == dtype else f"{precision}/fp8"),
     )

@@ -16,8 +16,18 @@ class StepSizes:
     block_tokens: int
 
 
+@dataclass(slots=True)
+class GraphCounts:
+    """Steps that replayed a CUDA graph, and steps that launched their kernels one by one."""
+
+    hits: int = 0
+    misses: int = 0
+
+
 class Backend(Protocol):
     """A model on its device, ready to be given memory for keys and values."""
+
+    graph_counts: GraphCounts | None  # of its runner; None where there are no graphs
 
     def default_kv_cache_bytes(self, sizes: StepSizes, max_model_len: int) -> int:
         """What the device has to spare for KV; raises ModelError where that is too little."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from engine.backend import StepSizes
+from engine.backend import GraphCounts, StepSizes
 from engine.config import Quantization
 from engine.first_step import check_first_step
 from engine.heads import Head
@@ -18,6 +18,8 @@ from engine.runner import ModelRunner
 
 class CpuBackend:
     """As `Backend`; `name` is the model's, for messages."""
+
+    graph_counts: GraphCounts | None = None
 
     def __init__(self, model: Any, quantization: Quantization, name: str) -> None:
         self._name = name

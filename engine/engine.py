@@ -36,6 +36,7 @@ class Engine:
         self.fingerprint = parts.fingerprint
         self._intake = parts.intake
         self._scheduler = parts.scheduler
+        self._graph_counts = parts.graph_counts
         self._loop = StepLoop(parts.scheduler, parts.runner, parts.intake.answer_of)
 
     def submit(self, request: Request) -> "Future[Any]":
@@ -69,6 +70,8 @@ class Engine:
             max_batch_tokens=scheduler.budget.tokens,
             preemptions=scheduler.num_preemptions,
             prefix_hit_tokens=scheduler.num_prefix_hit_tokens,
+            graph_hits=self._graph_counts.hits,
+            graph_misses=self._graph_counts.misses,
             **asdict(totals),
         )
 

@@ -166,7 +166,12 @@ def refuse(name: str, problems: Iterator[str]) -> None:
 
 def _experts_options(config: Any) -> dict[str, str]:
     """transformers refuses the argument for a model without experts."""
-    return {"experts_implementation": EXPERTS} if hasattr(config, "num_experts_per_tok") else {}
+    return {"experts_implementation": EXPERTS} if has_experts(config) else {}
+
+
+def has_experts(config: Any) -> bool:
+    """Whether only some of a layer's weights compute a token."""
+    return hasattr(config, "num_experts_per_tok")
 
 
 def kv_shape(model: Any, dtype: torch.dtype) -> KVShape:

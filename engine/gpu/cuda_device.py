@@ -31,6 +31,7 @@ class CudaDevice:
     def __init__(self, torch_device: torch.device) -> None:
         self.torch_device = torch_device
         self.num_multiprocessors = torch.cuda.get_device_properties(torch_device).multi_processor_count
+        self.capability = torch.cuda.get_device_capability(torch_device)
         # Not the default stream: that cannot be captured.
         self._stream = torch.cuda.Stream(torch_device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()

@@ -30,6 +30,7 @@ class Device(Protocol):
 
     torch_device: torch.device
     num_multiprocessors: int
+    capability: tuple[int, int]  # of CUDA: (9, 0) is Hopper
 
     def working(self) -> AbstractContextManager[None]:
         """Within it, this thread's tensors and kernels go to the stream."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from engine.backend import GraphCounts
 from engine.decoder import Decoder, Plan
 from engine.gpu.buckets import Buckets
 from engine.gpu.decode_graphs import DecodeGraphs, DecodeOutputs
@@ -22,14 +23,6 @@ from engine.reading import Reading, make_tap, read, read_samples
 from engine.sampler import sample
 from engine.sequence import Chunk, Sequence
 from engine.work import ChunkResult
-
-
-@dataclass(slots=True)
-class GraphCounts:
-    """Steps that replayed a CUDA graph, and steps that did not."""
-
-    hits: int = 0
-    misses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
