@@ -5,6 +5,7 @@ EngineError               "step_failed"    a step failed under the request, whic
 |   `-- RequestTooLong    "too_long"       ... it is longer than the engine can hold
 |-- OutOfMemory           "out_of_memory"  the memory beside the KV cache: make kv_cache_bytes smaller
 |-- ModelError            "model"          the model or its settings: another model, other files, other memory
+|-- DeviceLost            "device_lost"    the device, on which nothing can be computed: it ends the engine
 `-- EngineClosed          "closed"         nobody: the engine has been closed, or broke: start another
 
 They hold a message and nothing else, so that they can be pickled.
@@ -45,6 +46,12 @@ class ModelError(EngineError):
     """The model cannot be found, loaded or run here."""
 
     code: ClassVar[str] = "model"
+
+
+class DeviceLost(EngineError):
+    """The device has failed in such a way that no step can succeed in this process."""
+
+    code: ClassVar[str] = "device_lost"
 
 
 class EngineClosed(EngineError):
