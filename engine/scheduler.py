@@ -95,17 +95,17 @@ class Scheduler:
         place = 0
         while place < len(self.running) and budget > 0:
             sequence = self.running[place]
-            if sequence.num_uncomputed_tokens > 0:
-                if not self._grow(sequence):
+            if (end := sequence.num_computable_tokens) > sequence.num_computed_tokens:
+                if not self._grow(sequence, end):
                     break
-                chunks.append(self._chunk(sequence, budget))
+                chunks.append(self._chunk(sequence, end, budget))
                 budget -= chunks[-1].num_tokens
             place += 1
         return chunks
 
-    def _grow(self, sequence: Sequence) -> bool:
-        """Give it blocks for all of its tokens, from the last in rank if need be; False if that is itself."""
-        count = self._num_blocks(sequence) - len(sequence.block_table)
+    def _grow(self, sequence: Sequence, num_tokens: int) -> bool:
+        """Give it blocks for so many tokens, from the last in rank if need be; False if that is itself."""
+        count = self._num_blocks(num_tokens) - len(sequence.block_table)
         while (blocks := self.pool.try_allocate(count)) is None:
             victim = self.running.pop()
             self._let_wait(victim)
@@ -119,12 +119,12 @@ class Scheduler:
         self.pool.release(sequence.preempt())
         self._waiting.push(sequence)
 
-    def _num_blocks(self, sequence: Sequence) -> int:
-        return -(-sequence.num_computable_tokens // self.block_tokens)
+    def _num_blocks(self, num_tokens: int) -> int:
+        return -(-num_tokens // self.block_tokens)
 
-    def _chunk(self, sequence: Sequence, budget: int) -> Chunk:
-        start, wanted = sequence.num_computed_tokens, sequence.num_uncomputed_tokens
-        chunk = Chunk(sequence, start, start + min(wanted, budget), is_last=wanted <= budget)
+    def _chunk(self, sequence: Sequence, end: int, budget: int) -> Chunk:
+        start = sequence.num_computed_tokens
+        chunk = Chunk(sequence, start, min(end, start + budget), is_last=end <= start + budget)
         self._publish(chunk)
         return chunk
 
@@ -133,16 +133,14 @@ class Scheduler:
         # sequence admitted in this very step can share it.
         sequence = chunk.sequence
         end = min(chunk.end, sequence.num_cacheable_tokens)
-        self._publish_full(sequence, end)
+        if end // self.block_tokens > sequence.num_published_blocks:
+            self._publish_full(sequence, end // self.block_tokens)
         # What is generated is published when it fills a block: nobody asks for a text that is still growing.
         if chunk.start < sequence.num_prompt_tokens and end % self.block_tokens:
             block = sequence.block_table[end // self.block_tokens]
             self.pool.publish(block, sequence.tail_content(end, self.block_tokens))
 
-    def _publish_full(self, sequence: Sequence, end: int) -> None:
-        """Those of its blocks that the tokens before `end` fill."""
-        if (count := end // self.block_tokens) <= sequence.num_published_blocks:
-            return
+    def _publish_full(self, sequence: Sequence, count: int) -> None:
         contents = sequence.block_contents(count, self.block_tokens)
         for index in range(sequence.num_published_blocks, count):
             self.pool.publish(sequence.block_table[index], contents[index])
@@ -156,14 +154,14 @@ class Scheduler:
             self._waiting.pop()
             self._admitted.append(sequence)
             insort(self.running, sequence, key=lambda running: running.rank)
-            chunks.append(self._chunk(sequence, budget))
+            chunks.append(self._chunk(sequence, len(sequence.token_ids), budget))
             budget -= chunks[-1].num_tokens
         return chunks
 
     def _try_admit(self, sequence: Sequence) -> bool:
         matched = self.pool.match(self._matchable(sequence))
         source = self._copy_source(sequence, len(matched))
-        count = self._num_blocks(sequence) - len(matched)
+        count = self._num_blocks(len(sequence.token_ids)) - len(matched)
         if (blocks := self._try_allocate(count)) is None and source is not None:
             # The source may be the very block that is missing.
             self._copies.drop(source)
@@ -238,8 +236,7 @@ class Scheduler:
         """End a waiting or running sequence; its blocks are free or cached from now on."""
         was_waiting = sequence.status is Status.WAITING
         if reason is not None:
-            # A step that was launched before the host knew its tokens may have filled a block.
-            self._publish_full(sequence, min(sequence.num_computed_tokens, sequence.num_cacheable_tokens))
+            self._publish_rest(sequence)
         self.pool.release(sequence.finish(reason))
         if was_waiting:
             self._waiting.note_ended()
@@ -249,6 +246,12 @@ class Scheduler:
     def reset_cache(self) -> None:
         """Offer nothing any more of what has been computed; those that run keep their own."""
         self.pool.reset_cache()
+
+    def _publish_rest(self, sequence: Sequence) -> None:
+        """Blocks that a step has filled with tokens which the host did not know when it was scheduled."""
+        end = min(sequence.num_computed_tokens, sequence.num_cacheable_tokens)
+        if (count := end // self.block_tokens) > sequence.num_published_blocks:
+            self._publish_full(sequence, count)
 
     def check_idle(self) -> None:
         """Prove, at no cost, that nothing holds a block while nothing runs."""

@@ -60,9 +60,10 @@ class Sequence:
     @property
     def num_computable_tokens(self) -> int:
         """The tokens known so far, and those pending that can be computed and are not the last ones."""
+        known = len(self.token_ids)
         if self.num_pending_tokens and self._computes_pending(self.work):
-            return len(self.token_ids) + self.num_pending_tokens
-        return len(self.token_ids)
+            return known + self.num_pending_tokens
+        return known
 
     def _computes_pending(self, work: Work) -> bool:
         if not isinstance(work, Generation) or work.waits_for_host:
