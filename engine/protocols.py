@@ -27,16 +27,22 @@ class Scheduling(Protocol):
         """Let a new sequence wait for its turn."""
 
     def schedule(self) -> list[Chunk]:
-        """The chunks of the next step; it ends with `complete`, or with `abandon` if it failed."""
+        """The chunks of the next step; it ends with `complete`, or with `abandon` if its launch failed.
+
+        None where nothing can be computed before the results of a step are taken.
+        """
 
     def complete(self, chunks: Seq[Chunk]) -> None:
-        """Note that a step has computed these chunks."""
+        """Note that a step that has been launched computes these chunks."""
 
     def abandon(self, chunks: Seq[Chunk]) -> None:
         """Note that a step computed nothing."""
 
     def finish(self, sequence: Sequence, reason: FinishReason | None) -> None:
         """End a sequence that has not ended."""
+
+    def reset_cache(self) -> None:
+        """Offer nothing any more of what has been computed, since a step that was launched failed later."""
 
     def check_idle(self) -> None:
         """Prove, at no cost, that nothing is held while nothing runs."""
@@ -48,7 +54,8 @@ class Launched(Protocol):
     def results(self) -> list[ChunkResult]:
         """Wait for the step; results in the chunks' order, None where a chunk yields nothing yet.
 
-        What it raises is an error of the device that came late: it fails this step and those behind it.
+        What it raises is an error of the device that came late: it fails this step and the one behind it,
+        which is not asked then. Raises DeviceLost where no further step can succeed.
         """
 
 
@@ -66,7 +73,7 @@ class Runner(Protocol):
         it is what the launch before gives for that sequence.
 
         If it raises that memory ran out, a smaller step is tried; whatever else it raises fails these chunks'
-        sequences and no others.
+        sequences and no others, but for DeviceLost, which ends the engine.
         """
 
 

@@ -83,7 +83,7 @@ class EncoderScheduler:
         """Note that a step has computed these texts."""
         self.num_padding_tokens += num_padding_tokens(chunks)
         for chunk in chunks:
-            chunk.sequence.note_computed(chunk.end)
+            chunk.sequence.note_computed(chunk)
 
     def abandon(self, chunks: Seq[Chunk]) -> None:
         """Note that a step computed nothing: its texts wait again; their entries by rank are still there."""
@@ -100,6 +100,9 @@ class EncoderScheduler:
         else:
             self.running.remove(sequence)
         sequence.finish(reason)
+
+    def reset_cache(self) -> None:
+        """Nothing is cached."""
 
     def check_idle(self) -> None:
         """Prove that nothing is held while nothing waits."""

@@ -1,13 +1,15 @@
 """Steps on a GPU, launched one ahead: nothing here waits for the device but `results`."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import torch
 
 from engine.backend import GraphCounts
 from engine.decoder import Decoder, Plan
+from engine.errors import DeviceLost, is_device_lost
 from engine.gpu.buckets import Buckets
 from engine.gpu.decode_graphs import DecodeGraphs, DecodeOutputs
 from engine.gpu.device import Device, Event
@@ -44,7 +46,8 @@ class LaunchedStep:
 
     def results(self) -> list[ChunkResult]:
         """As `Launched.results`."""
-        self._event.wait()
+        with _lost_device_told():
+            self._event.wait()
         return self._reading.unpack(self._host_copy)
 
 
@@ -112,7 +115,7 @@ class GpuRunner:
     @torch.inference_mode()
     def launch(self, chunks: Seq[Chunk]) -> LaunchedStep:
         """As `Runner.launch`."""
-        with self._device.working():
+        with _lost_device_told(), self._device.working():
             layout = lay_out(chunks, self._block_tokens, self._attention.shape, self._sampled.rows)
             bucket = self._graphs.bucket_for(len(chunks)) if has_graph(layout) else None
             if bucket is None:
@@ -157,6 +160,17 @@ class GpuRunner:
             self._device.download(packed, host_copy)
         self._sampled.keep(reading)
         return LaunchedStep(reading, host_copy, self._device.event())
+
+
+@contextmanager
+def _lost_device_told() -> Iterator[None]:
+    """Errors after which nothing can be computed in this process come out as DeviceLost."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_device_lost(error):
+            raise DeviceLost(str(error)) from error
+        raise
 
 
 def has_graph(layout: StepLayout) -> bool:

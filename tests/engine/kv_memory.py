@@ -10,6 +10,11 @@ from engine.work import Scoring
 from tests.engine.fakes import result_of
 
 
+def token_at(index: int) -> int:
+    """What is generated there, whatever comes before."""
+    return 1 + index % 3
+
+
 class Texts:
     """Gives every text, as its tokens one by one, a number: equal numbers are equal texts."""
 
@@ -19,9 +24,11 @@ class Texts:
     def of(self, sequence: Sequence, end: int) -> list[int]:
         """The numbers of the sequence's beginnings; a node of a choice trie is no text but its own."""
         numbers: list[int] = []
+        pending = [token_at(index) for index in range(len(sequence.token_ids), end)]
+        token_ids = [*sequence.token_ids, *pending]
         for index in range(end):
             inside = isinstance(sequence.work, Scoring) and index >= sequence.num_prompt_tokens
-            what = (id(sequence), index) if inside else sequence.token_ids[index]
+            what = (id(sequence), index) if inside else token_ids[index]
             key = (numbers[-1] if numbers else None, what)
             numbers.append(self._numbers.setdefault(key, len(self._numbers)))
         return numbers
@@ -42,6 +49,7 @@ class KVMemoryRunner:
         self._num_lanes = num_lanes
         self._texts = Texts()
         self._memory: dict[int, int] = {}  # the number of a text, by slot
+        self._written: list[set[int]] = []  # by launch
 
     def launch(self, chunks: Seq[Chunk]) -> Computed:
         """Made-up results, after every read has been checked."""
@@ -56,7 +64,17 @@ class KVMemoryRunner:
             self._check_reads(part)
         self._memory = before
         self._fill_all(parts)
+        self._written.append({slot for chunk in chunks for slot in self._written_by(chunk)})
         return Computed([result_of(chunk) for chunk in chunks])
+
+    def lose(self, num_launches: int) -> None:
+        """Let the KV of the last launches never have been written."""
+        for slot in set[int]().union(*self._written[-num_launches:]):
+            del self._memory[slot]
+
+    def _written_by(self, chunk: Chunk) -> list[int]:
+        own = [self._slot(chunk.sequence, index) for index in range(chunk.start, chunk.end)]
+        return own + list(copied_to(chunk, self._block_tokens))
 
     def _fill(self, parts: list[Part], part: Part) -> None:
         """What lies in memory at least when this lane starts to read."""

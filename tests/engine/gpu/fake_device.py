@@ -23,11 +23,6 @@ T = TypeVar("T")
 GARBAGE = 0xA5  # as bytes: floats are small and negative, token ids and slots far beyond all there are
 WAITING = ("_local_scalar_dense", "nonzero", "lift_fresh", "masked_select")
 AMPLE = DeviceMemory(total=1 << 30, free=1 << 30, reserved=0, peak_allocated=0)
-    "_local_scalar_dense",
-    "nonzero",
-    "lift_fresh",
-    "masked_select",
-)  # no capture may wait for the device
 
 
 @dataclass(eq=False, slots=True)
