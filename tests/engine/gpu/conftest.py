@@ -36,11 +36,11 @@ def _triton_is_as_wanted() -> None:
         assert is_interpreted == IS_WANTED, "something imported triton before tests/interpreter.py did"
 
 
-@pytest.fixture(autouse=True)
-def _interpreter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def _interpreter() -> Iterator[None]:
     """Set while kernels run, too; 2 to a large power is inf there, and bfloat16 is rounded, as on a GPU."""
-    if IS_WANTED:
-        monkeypatch.setenv(VARIABLE, "1")
-        _rounding.round_to_nearest(monkeypatch)
-    with np.errstate(over="ignore"):
+    with pytest.MonkeyPatch.context() as patch, np.errstate(over="ignore"):
+        if IS_WANTED:
+            patch.setenv(VARIABLE, "1")
+            _rounding.round_to_nearest(patch)
         yield

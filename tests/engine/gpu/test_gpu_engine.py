@@ -146,12 +146,13 @@ def test_scores_of_choices_are_those_of_a_cpu(engine: Engine, on_cpu: Engine) ->
 
 def test_choices_longer_than_a_window_are_scored_as_on_a_cpu(folder: Path) -> None:
     path = save_model("gemma2", folder / "windows")
-    choices = ("a" * (WINDOW + 5), "a" * (WINDOW + 3) + "bc", "ab")
+    # Nodes lie level by level: the short choices' lie between those of the long ones.
+    choices = ("a" * (WINDOW + 5), "a" * (WINDOW + 3) + "bc", *(letter * 8 for letter in "xyz"))
     request = Request(prompt="aaaa", choices=choices)
     with gpu_engine(path, max_sequences=1) as own, cpu_engine(path) as other:
         (actual,), (expected,) = ask_all(own, [request]), ask_all(other, [request])
     assert max(expected.choice_token_counts) > WINDOW
-    assert actual.choice_logprobs == pytest.approx(expected.choice_logprobs, abs=10 * CLOSE)
+    assert actual.choice_logprobs == pytest.approx(expected.choice_logprobs, abs=CLOSE)
 
 
 @pytest.mark.parametrize("layer", [0, 2, -1])
