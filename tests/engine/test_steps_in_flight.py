@@ -161,14 +161,29 @@ def test_nothing_is_in_flight_when_the_engine_has_been_closed() -> None:
 
 
 def test_nothing_is_in_flight_while_the_engine_has_nothing_to_do() -> None:
-    run = Run(Machine(64, 8), device := Device())
-    run.start([ask := Ask("stopped", (1, 2, 3), 14, seed=2)])
-    run.futures[0].result(20)
-    run.loop.call(lambda: None)
-    run.loop.call(lambda: None)  # by now the thread has looked for work once after the first
-    assert device.num_in_flight == 0
+    ask, device, landed = Ask("stopped", (1, 2, 3), 14, seed=2), Device(), Event()
+    ((_, token_ids),) = alone(ask)
+
+    def note_last(chunks: Seq[Chunk]) -> None:
+        # The step that was launched before the stop token was known.
+        if device.chunks.index(chunks) == len(token_ids):
+            landed.set()
+
+    device.at_results = note_last
+    run = Run(Machine(64, 8), device)
+    run.start([ask])
+    assert run.futures[0].result(20) == alone(ask)
+    assert landed.wait(20)
     run.start([ask])
     assert run.outcomes() == [alone(ask)] * 2
+
+
+def test_a_pooled_chunk_whose_sums_come_after_a_preemption_counts_once() -> None:
+    asks = [Ask("plain", (1, 1, 1), 17, seed=5), Ask("pooled", (3, 1, 2, 2, 1, 3, 3, 2, 2), 1, seed=0)]
+    run = Run(Machine(2, 4), Device(), num_blocks=5)
+    run.start(asks)
+    assert run.outcomes() == [alone(ask) for ask in asks]
+    assert run.scheduler.num_preemptions > 0
 
 
 def test_what_was_generated_ahead_serves_the_next_text_as_well() -> None:
