@@ -10,6 +10,7 @@ from engine.errors import DeviceLost, EngineClosed, EngineError
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk
+from engine.work import Sampled
 from tests.engine.fakes import generation
 from tests.engine.made_up_device import BLOCK_TOKENS, Device
 from tests.engine.made_up_runs import Ask, Machine, Run, alone
@@ -55,6 +56,20 @@ def test_a_cancelled_sequences_blocks_are_free_while_its_step_is_in_flight() -> 
     scheduler.check_integrity()
     scheduler.check_idle()
     assert scheduler.schedule() == []
+
+
+@pytest.mark.parametrize(("reason", "num_offered"), [(None, 0), (FinishReason.CANCELLED, 1)])
+def test_a_block_filled_ahead_is_offered_unless_its_step_may_have_failed(
+    reason: FinishReason | None, num_offered: int
+) -> None:
+    scheduler = Scheduler(BlockPool(8), BLOCK_TOKENS, max_batch_tokens=32, max_sequences=4)
+    scheduler.add(sequence := generation(3, 20))
+    for _ in range(2):
+        scheduler.complete(scheduler.schedule())
+    assert sequence.append(Sampled(7)) is None
+    scheduler.pool.reset_cache()
+    scheduler.finish(sequence, reason)
+    assert scheduler.pool.num_cached == num_offered
 
 
 def test_those_who_cannot_go_on_without_the_host_are_passed_over_while_few() -> None:
