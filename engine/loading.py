@@ -9,19 +9,18 @@ from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
 from engine import devices, families, weight_checks, weight_memory, weight_values
-from engine.attention import ATTENTION_NAME, paged_attention
+from engine.attention import ATTENTION_NAME, planned_attention
 from engine.config import EngineConfig, Quantization
-from engine.decoder import Decoder, TransformersDecoder
+from engine.decoder import Decoder, Plan, TransformersDecoder
 from engine.errors import ModelError
+from engine.fused_families import can_fuse
 from engine.kv_cache import KVShape
+from engine.lane_pass import CpuDecoder
 from engine.memory import device_memory_bytes
 from engine.models import ResolvedModel, StoredWeight, stored_dtypes, stored_weights
 from engine.onto_device import put_onto_with_progress
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
-# What `FusedDecoder` computes. Other models run through transformers' modules.
-FUSED_FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-FUSED_ACTIVATIONS = ("silu", "swish")  # two names of one function
 STORED_DTYPES = {
     "BF16": torch.bfloat16,
     "F16": torch.float16,
@@ -64,7 +63,7 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
 
 def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
     """The model as transformers has it, with our attention in it; raises ModelError."""
-    AttentionInterface.register(ATTENTION_NAME, paged_attention)
+    AttentionInterface.register(ATTENTION_NAME, planned_attention)
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
@@ -131,12 +130,12 @@ def cannot_load(resolved: ResolvedModel, error: Exception) -> ModelError:
     )
 
 
-def make_decoder(model: Any, quantization: Quantization) -> Decoder:
+def make_decoder(model: Any, quantization: Quantization) -> CpuDecoder:
     """What computes a model's layers; lays its linear layers out for the CPU where it runs on one."""
     fp16 = quantization == "fp16"
     packs = model.device.type == "cpu" and model.dtype is torch.float32 and has_onednn()
-    decoder: Decoder
-    if packs and _can_fuse(model.config) and find_spec("numba"):
+    decoder: CpuDecoder
+    if packs and can_fuse(model.config) and find_spec("numba"):
         from engine.fused_decoder import FusedDecoder
 
         decoder = FusedDecoder(model, fp16)
@@ -148,8 +147,15 @@ def make_decoder(model: Any, quantization: Quantization) -> Decoder:
     return decoder
 
 
-def _can_fuse(config: Any) -> bool:
-    return config.model_type in FUSED_FAMILIES and config.hidden_act in FUSED_ACTIVATIONS
+def make_gpu_decoder(model: Any) -> Decoder[Plan]:
+    """What computes a model's layers on a GPU, and has taken their weights over."""
+    if can_fuse(model.config) and find_spec("triton"):
+        from engine.gpu.fused_decoder import FusedDecoder
+
+        decoder = FusedDecoder(model)
+        del model.base_model.layers  # nothing is left in them
+        return decoder
+    return TransformersDecoder(model)
 
 
 def refuse(name: str, problems: Iterator[str]) -> None:
@@ -160,7 +166,12 @@ def refuse(name: str, problems: Iterator[str]) -> None:
 
 def _experts_options(config: Any) -> dict[str, str]:
     """transformers refuses the argument for a model without experts."""
-    return {"experts_implementation": EXPERTS} if hasattr(config, "num_experts_per_tok") else {}
+    return {"experts_implementation": EXPERTS} if has_experts(config) else {}
+
+
+def has_experts(config: Any) -> bool:
+    """Whether only some of a layer's weights compute a token."""
+    return hasattr(config, "num_experts_per_tok")
 
 
 def kv_shape(model: Any, dtype: torch.dtype) -> KVShape:

@@ -6,13 +6,10 @@ import torch
 
 CPU_SHARE = 0.25
 CPU_MAX_BYTES = 2 << 30
-CUDA_SHARE = 0.85  # the rest is for activations
 
 
-def default_kv_cache_bytes(device: torch.device) -> int:
-    """A share of the memory that is free on the device now, with the model loaded."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0] * CUDA_SHARE)
+def default_kv_cache_bytes() -> int:
+    """A share of a CPU's memory that is free now, with the model loaded."""
     return min(int(free_cpu_bytes() * CPU_SHARE), CPU_MAX_BYTES)
 
 

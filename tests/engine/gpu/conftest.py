@@ -8,7 +8,7 @@ import pytest
 
 from tests.interpreter import HAS_TRITON, IS_WANTED, VARIABLE
 
-KERNELS = ("kv_write", "paged_decode", "paged_prefill")
+KERNELS = ("fused_decoder", "kv_write", "paged_decode", "paged_prefill", "rms_norm", "rotary", "swiglu")
 collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in (*KERNELS, "compilation")]
 
 if HAS_TRITON:
@@ -16,6 +16,7 @@ if HAS_TRITON:
         _patch.setenv(VARIABLE, "1" if IS_WANTED else "0")
         for _name in KERNELS:
             importlib.import_module(f"engine.gpu.{_name}")
+        _rounding = importlib.import_module("tests.engine.gpu.rounding")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,8 +29,9 @@ def _triton_is_as_wanted() -> None:
 
 @pytest.fixture(autouse=True)
 def _interpreter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set while kernels run, too; 2 to a large power is inf there, as on a GPU."""
+    """Set while kernels run, too; 2 to a large power is inf there, and bfloat16 is rounded, as on a GPU."""
     if IS_WANTED:
         monkeypatch.setenv(VARIABLE, "1")
+        _rounding.round_to_nearest(monkeypatch)
     with np.errstate(over="ignore"):
         yield
