@@ -128,7 +128,8 @@ class Desk:
     def _give_error(self, request_id: int, error: EngineError) -> None:
         """Tell it, or end with the engine, whose thread is dead: then the worker starts another one."""
         if isinstance(error, DeviceLost):
-            self._pipe.send(DeviceGone(str(error)))
+            # Before the end, so that the worker knows of it as soon as of the end.
+            self._pipe.send(DeviceGone(str(error).partition("\n")[0]))
             os._exit(DEVICE_LOST_EXIT_CODE)
         if isinstance(error, EngineClosed):
             os._exit(1)
