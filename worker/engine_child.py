@@ -1,5 +1,6 @@
 """The engine's own process: a native crash here costs the worker nothing but these requests."""
 
+import logging
 import os
 import signal
 import threading
@@ -9,7 +10,6 @@ from concurrent.futures import CancelledError, Future
 from multiprocessing.connection import Connection
 
 from engine import DeviceLost, EngineClosed, EngineConfig, EngineError, Request
-from engine.errors import is_device_lost
 from worker.engine_log import send_logs
 from worker.engine_messages import (
     Broken,
@@ -24,6 +24,8 @@ from worker.engine_messages import (
     Submit,
     ToEngine,
 )
+
+log = logging.getLogger("engine.process")
 
 DEVICE_LOST_EXIT_CODE = 3
 _TELL_INTERVAL_S = 1.0
@@ -44,9 +46,9 @@ def main(pipe: Connection, config: EngineConfig) -> None:
     try:
         engine = open_engine(config)
     except Exception as error:
-        if not isinstance(error, EngineError) and not is_device_lost(error):
-            raise
-        shared.send(LoadFailed(str(error)))
+        if not isinstance(error, EngineError):  # the memory of a GPU, or a defect: the trace tells which
+            log.exception("the engine could not be made")
+        shared.send(LoadFailed(str(error) or repr(error)))
         return
     shared.send(Loaded(engine.fingerprint, engine.max_model_len, engine.num_layers, engine.abilities))
     Desk(shared, engine.submit, lambda: engine.stats().steps).serve()

@@ -130,7 +130,8 @@ def test_requests_that_are_handed_in_while_the_engine_dies_end_as_died_or_answer
     engine: EngineProcess,
 ) -> None:
     raised: list[Exception] = []
-    futures: list[Future[Result]] = []
+    futures = [engine.submit(Request(prompt="hang"))]
+    assert _running(engine) == 1, "one at least dies"
     dying = threading.Event()
 
     def hand_in() -> None:
