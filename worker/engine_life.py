@@ -65,9 +65,9 @@ class EngineLife:
 
 
 def end_reason(exit_code: int | None, *, was_stuck: bool) -> str:
-    """In a word or two, of an exit code as `multiprocessing` tells it: minus a signal's number, or a code."""
+    """In a word or two, of an exit code as `multiprocessing` tells it: a signal's number is below 0."""
     if was_stuck:
         return "stuck"
     if exit_code is not None and exit_code < 0:
         return f"signal {-exit_code}"
-    return f"exit code {exit_code}"
+    return "no end" if exit_code is None else f"exit code {exit_code}"

@@ -32,6 +32,8 @@ from worker.stall import Quiet, Signs
 log = logging.getLogger(__name__)
 
 _CLOSE_LIMIT_S = 5.0
+_END_LIMIT_S = 10.0
+_END_LOOK_INTERVAL_S = 0.02
 _MAX_LOOK_INTERVAL_S = 1.0
 
 
@@ -199,7 +201,7 @@ class EngineProcess:
             died = list(self._sent)
         if self._device_gone is None:
             self._fail(died, EngineDied, "the engine process died with this request in it")
-            self._child.process.join()
+            self._wait_for_end()
             reason = end_reason(self._child.process.exitcode, was_stuck=self._was_stuck)
             self.life = self.life.died(EngineEnd(reason, datetime.now(UTC)))
         else:
@@ -216,8 +218,6 @@ class EngineProcess:
                 self._fail(self._ids_of_pending(), EngineUnavailable, self.life.outage)
             if self._closed.wait(self.life.pause_s):
                 return
-            self._child.process.join()
-            log.error("action=engine_restart exit_code=%s", self._child.process.exitcode)
             try:
                 child = self._start_again()
             except ModelError as error:
@@ -229,6 +229,9 @@ class EngineProcess:
 
     def _start_again(self) -> Child:
         """Raises ModelError, also for another model, as it is where a lost GPU isn't seen any more."""
+        if not self._wait_for_end():
+            raise ModelError("the process of the last one doesn't end, as where a GPU's driver hangs")
+        log.error("action=engine_restart exit_code=%s", self._child.process.exitcode)
         child = start_child(self._main, self._config, self._closed.is_set)
         if (fingerprint := child.loaded.fingerprint) != self.fingerprint:
             child.end()
@@ -237,6 +240,15 @@ class EngineProcess:
                 "device (--device cuda:0), and look whether it is there"
             )
         return child
+
+    def _wait_for_end(self) -> bool:
+        """Whether the process has left its memory, and its device's, to the next one."""
+        # Not `join`, which waits with the kernel where that waits for a driver, long after the pipe is closed.
+        deadline_s = time.monotonic() + _END_LIMIT_S
+        while self._child.process.is_alive():
+            if time.monotonic() > deadline_s or self._closed.wait(_END_LOOK_INTERVAL_S):
+                return False
+        return True
 
     def _take_over(self, child: Child) -> None:
         with self._lock:

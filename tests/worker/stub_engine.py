@@ -60,6 +60,14 @@ def main_on_a_full_gpu(pipe: Connection, config: EngineConfig) -> None:
     engine_child.main(pipe, config)
 
 
+def main_that_lingers(pipe: Connection, config: EngineConfig) -> None:
+    """Its pipe ends at the first request, and it does not: as where the kernel waits for a GPU's driver."""
+    pipe.send(Loaded("stub", 100, num_layers=1))
+    pipe.recv()
+    pipe.close()
+    time.sleep(3600)
+
+
 class _Stub:
     """Answers from a thread of its own, as the engine does, with vectors that fill a pipe."""
 

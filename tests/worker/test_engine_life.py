@@ -85,7 +85,7 @@ def test_an_engine_that_rows_may_have_killed_is_replaced_at_once() -> None:
         (-9, False, "signal 9"),
         (-9, True, "stuck"),
         (1, False, "exit code 1"),
-        (None, False, "exit code None"),
+        (None, False, "no end"),
     ],
 )
 def test_an_end_has_a_word_or_two(exit_code: int | None, was_stuck: bool, reason: str) -> None:

@@ -271,6 +271,25 @@ def test_an_engine_that_comes_up_as_another_model_is_not_taken(
     assert (engine.life.num_restarts, _running(engine)) == (1, 0)
 
 
+def test_an_engine_whose_process_does_not_end_is_an_outage_and_keeps_no_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.engine_process._END_LIMIT_S", 0.3)
+    engine = EngineProcess(EngineConfig(model="stub"), stub_engine.main_that_lingers)
+    lingering = engine.pid
+    with pytest.raises(EngineDied):
+        engine.submit(Request(prompt="hang")).result(timeout=5)
+    assert _until(lambda: "doesn't end" in str(engine.life.outage), 10)
+    assert engine.life.last_end is not None
+    assert engine.life.last_end.reason == "no end"
+    with pytest.raises(EngineUnavailable, match="doesn't end"):
+        engine.submit(Request(prompt="running"))
+    assert lingering is not None
+    os.kill(lingering, signal.SIGKILL)
+    assert _until(lambda: engine.life.outage is None, 20)
+    engine.close()
+
+
 def test_what_the_engine_logs_is_in_the_workers_log(
     engine_of: Callable[..., EngineProcess], caplog: pytest.LogCaptureFixture
 ) -> None:
