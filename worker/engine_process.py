@@ -243,7 +243,7 @@ class EngineProcess:
 
     def _wait_for_end(self) -> bool:
         """Whether the process has left its memory, and its device's, to the next one."""
-        # Not `join`, which waits with the kernel where that waits for a driver, long after the pipe is closed.
+        # Not `join`, which waits with the kernel where that waits for a driver, after the pipe is closed.
         deadline_s = time.monotonic() + _END_LIMIT_S
         while self._child.process.is_alive():
             if time.monotonic() > deadline_s or self._closed.wait(_END_LOOK_INTERVAL_S):
