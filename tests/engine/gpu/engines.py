@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine, EngineConfig, Request, Sampling
-from engine.assembly import assemble
+from engine.assembly import Parts, assemble
 from engine.gpu.device import Device
 from engine.models import resolve
 from tests.engine.gpu.fake_device import FakeDevice
@@ -16,18 +16,24 @@ BLOCK_TOKENS = 4
 TIMEOUT_S = 240
 
 
-def gpu_engine(folder: Path, device: Device | None = None, **settings: Any) -> Engine:
+def gpu_parts(folder: Path, device: Device | None = None, **settings: Any) -> Parts:
     """In float32, with small blocks; few graphs, for the interpreter takes its time to capture them."""
-    given = {"max_sequences": 2, "block_tokens": BLOCK_TOKENS, "kv_cache_bytes": 1 << 20, "dtype": "float32"}
-    config = EngineConfig(model=str(folder), device=DEVICE.type, **given | settings)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"block_tokens": BLOCK_TOKENS, "kv_cache_bytes": 1 << 20}
+    given |= {"dtype": "float32", "max_sequences": 2} | settings
+    config = EngineConfig(model=str(folder), device=DEVICE.type, **given)
     fake = FakeDevice() if DEVICE.type == "cpu" else None
-    return Engine.of(assemble(config, resolve(str(folder)), device or fake))
+    return assemble(config, resolve(str(folder)), device or fake)
+
+
+def gpu_engine(folder: Path, **settings: Any) -> Engine:
+    """An engine of such parts."""
+    return Engine.of(gpu_parts(folder, **settings))
 
 
 def cpu_engine(folder: Path, **settings: Any) -> Engine:
     """The same on a CPU, to compare with."""
-    given = {"block_tokens": BLOCK_TOKENS, "kv_cache_bytes": 1 << 20}
-    return Engine(EngineConfig(model=str(folder), device="cpu", **given | settings))  # type: ignore[arg-type]
+    given: dict[str, Any] = {"block_tokens": BLOCK_TOKENS, "kv_cache_bytes": 1 << 20}
+    return Engine(EngineConfig(model=str(folder), device="cpu", **given | settings))
 
 
 def greedy(max_tokens: int) -> Sampling:

@@ -90,6 +90,11 @@ class FakeDevice:
         self._memory = memory
         self._copies: list[_Copy] = []
 
+    @property
+    def num_on_their_way(self) -> int:
+        """Copies to the host that nobody has waited for."""
+        return sum(copy.target is not None and not copy.has_ended for copy in self._copies)
+
     @contextmanager
     def working(self) -> Iterator[None]:
         """As `Device.working`."""
@@ -135,11 +140,11 @@ class FakeDevice:
         self._copies = [other for other in self._copies if not other.has_ended] + [copy]
 
 
-class _Recording(TorchDispatchMode):
+class _Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes each of torch's operations into a graph."""
 
     def __init__(self, graph: FakeGraph) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._graph = graph
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
