@@ -5,8 +5,8 @@ EngineError               "step_failed"    a step failed under the request, whic
 |   `-- RequestTooLong    "too_long"       ... it is longer than the engine can hold
 |-- OutOfMemory           "out_of_memory"  the memory beside the KV cache: make kv_cache_bytes smaller
 |-- ModelError            "model"          the model or its settings: another model, other files, other memory
-|-- EngineClosed          "closed"         nobody: the engine has been closed, or broke: start another
-`-- DeviceLost            "device_lost"    nobody: its device failed, or a kernel on it: start another process
+`-- EngineClosed          "closed"         nobody: the engine has been closed, or broke: start another
+    `-- DeviceLost        "device_lost"    ... its device failed, or a kernel on it: in another process
 
 They hold a message and nothing else, so that they can be pickled.
 """
@@ -78,7 +78,7 @@ class EngineClosed(EngineError):
     code: ClassVar[str] = "closed"
 
 
-class DeviceLost(EngineError):
+class DeviceLost(EngineClosed):
     """The device failed, or a kernel broke this process's use of it; no request is to blame."""
 
     code: ClassVar[str] = "device_lost"
@@ -97,6 +97,14 @@ def is_device_lost(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def raise_if_device_lost(error: Exception) -> None:
+    """Raise DeviceLost, from a step's error, where no other step can succeed."""
+    if isinstance(error, DeviceLost):
+        raise error
+    if is_device_lost(error):
+        raise DeviceLost(str(error)) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

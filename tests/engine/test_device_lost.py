@@ -1,12 +1,17 @@
 """An error after which a process can't use its device again is told from one that a smaller step survives."""
 
 import pickle
+from collections.abc import Sequence as Seq
 
 import pytest
 import torch
 
 from engine import DeviceLost, ModelError
 from engine.errors import is_device_lost, is_out_of_memory
+from engine.sequence import Chunk
+from tests.engine.fakes import generation
+from tests.engine.made_up_device import Device
+from tests.engine.made_up_runs import Ask, Machine, Run
 
 TORCH_SAYS = (
     "CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below "
@@ -76,3 +81,22 @@ def test_a_lost_device_can_be_told_over_a_pipe() -> None:
         "device_lost",
         "CUDA error: misaligned address",
     )
+
+
+@pytest.mark.parametrize("where", ["before", "at_results"])
+def test_a_step_that_loses_the_device_ends_the_engine_with_all_that_is_in_it_and_to_come(where: str) -> None:
+    device = Device()
+
+    def lose(_: Seq[Chunk]) -> None:
+        if len(device.chunks) >= 3:
+            raise torch.AcceleratorError(f"CUDA error: unspecified launch failure\n{TORCH_SAYS}")
+
+    setattr(device, where, lose)
+    run = Run(Machine(64, 1), device)
+    run.start([Ask("plain", (number, 2, 3), 9, seed=3) for number in (1, 2)])
+    for future in run.futures:
+        with pytest.raises(DeviceLost, match="unspecified launch failure"):
+            future.result(20)
+    with pytest.raises(DeviceLost, match="unspecified launch failure"):
+        run.loop.submit(generation(3, 1))
+    run.loop.close()
