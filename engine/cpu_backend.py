@@ -34,7 +34,7 @@ class CpuBackend:
 
     def make_runner(self, kv_cache: KVCache, sizes: StepSizes, max_model_len: int) -> ModelRunner:
         """As `Backend.make_runner`."""
-        lane_pass = LanePass(self._decoder, self._head, kv_cache, self._dtype, torch.device("cpu"))
+        lane_pass = LanePass(self._decoder, self._head, kv_cache, self._dtype)
         runner = ModelRunner(lane_pass, Lanes(torch.get_num_threads()), sizes.block_tokens)
         check_first_step(runner, self._vocab_size, self._name)
         return runner

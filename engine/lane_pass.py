@@ -27,14 +27,11 @@ class CpuDecoder(Decoder[StepPlan], Protocol):
 class LanePass:
     """A model and its KV cache, which any number of threads may use for different rows."""
 
-    def __init__(
-        self, decoder: CpuDecoder, head: Head, kv_cache: KVCache, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, decoder: CpuDecoder, head: Head, kv_cache: KVCache, dtype: torch.dtype) -> None:
         self._decoder = decoder
         self._head = head
         self._kv_cache = kv_cache
         self._dtype = dtype
-        self._device = device
 
     @torch.inference_mode()
     def run(self, part: Part, progress: LayerProgress) -> list[ChunkResult]:
@@ -43,15 +40,14 @@ class LanePass:
         placed = place(chunks, row_order(chunks))
         plan = self._plan([item.chunk for item in placed], LaneSync(progress, part.lane, part.sources))
         reading = read(placed, plan.tap, self._decode(plan), self._head)
-        return reading.unpack(reading.packed.cpu())
+        return reading.unpack(reading.packed)
 
     def _plan(self, chunks: list[Chunk], sync: LaneSync) -> StepPlan:
-        slots = torch.tensor(slots_of(chunks, self._kv_cache.block_tokens), device=self._device)
+        slots = torch.tensor(slots_of(chunks, self._kv_cache.block_tokens))
         return StepPlan(
             self._kv_cache,
             chunks,
             self._dtype,
-            self._device,
             make_tap(chunks),
             sync,
             slots,
@@ -64,8 +60,8 @@ class LanePass:
         positions = [p for chunk in plan.chunks for p in chunk.sequence.positions(chunk.start, chunk.end)]
         with suppress(DeepEnough):
             return self._decoder.forward(
-                torch.tensor(token_ids, device=self._device),
-                torch.tensor(positions, device=self._device),
+                torch.tensor(token_ids),
+                torch.tensor(positions),
                 plan,
             )
         return None

@@ -106,14 +106,14 @@ def _decode_span(rows: slice, group: list[Chunk], masks: MaskMaker, block_tokens
         for row, chunk in enumerate(group)
         for index in range(row * num_keys + chunk.end, (row + 1) * num_keys)
     ]
-    ids, indices = (torch.tensor(ints, dtype=torch.int64, device=masks.device) for ints in (padded, unused))
+    ids, indices = (torch.tensor(ints, dtype=torch.int64) for ints in (padded, unused))
     return DecodeSpan(rows, ids, mask, indices)
 
 
 def _chunk_span(rows: slice, chunk: Chunk, masks: MaskMaker, block_tokens: int) -> ChunkSpan | FreshSpan:
     if (mask := masks.chunk(chunk)) is None:
         return FreshSpan(rows)
-    return ChunkSpan(rows, torch.tensor(_blocks(chunk, block_tokens), device=masks.device), mask)
+    return ChunkSpan(rows, torch.tensor(_blocks(chunk, block_tokens)), mask)
 
 
 def _blocks(chunk: Chunk, block_tokens: int) -> list[int]:

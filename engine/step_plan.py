@@ -62,7 +62,6 @@ class StepPlan:
     kv_cache: KVCache
     chunks: list[Chunk]
     dtype: torch.dtype
-    device: torch.device
     tap: LayerTap
     sync: LaneSync
     slots: torch.Tensor  # [num_tokens] int64
@@ -74,7 +73,7 @@ class StepPlan:
     def __post_init__(self) -> None:
         sources = [slot for chunk in self.chunks for slot in chunk.copied_from]
         targets = [slot for chunk in self.chunks for slot in copied_to(chunk, self.kv_cache.block_tokens)]
-        pair = (torch.tensor(sources, device=self.device), torch.tensor(targets, device=self.device))
+        pair = (torch.tensor(sources), torch.tensor(targets))
         self._copies = pair if sources else None
 
     def tail(self) -> Tail | None:
@@ -89,7 +88,7 @@ class StepPlan:
             return None
         ends = [ends[index] for index in row_order([chunk for chunk, _ in ends])]
         rows = [shift + index for chunk, shift in ends for index in range(chunk.start, chunk.end)]
-        tensor = torch.tensor(rows, dtype=torch.int64, device=self.device)
+        tensor = torch.tensor(rows, dtype=torch.int64)
         return Tail(tensor, replace(self, chunks=[chunk for chunk, _ in ends], _spans={}))
 
     def attend(
@@ -111,7 +110,7 @@ class StepPlan:
         if window is not None and all(chunk.end <= window for chunk in self.chunks):
             window = None
         if window not in self._spans:
-            masks = MaskMaker(window, self.dtype, self.device)
+            masks = MaskMaker(window, self.dtype)
             self._spans[window] = make_spans(self.chunks, masks, self.kv_cache.block_tokens, self.paged)
         return self._spans[window]
 

@@ -1,9 +1,11 @@
 """An engine's parts on an NVIDIA GPU."""
 
 import logging
+import time
 from typing import Any
 
 import torch
+import triton
 
 from engine.backend import GraphCounts, StepSizes
 from engine.errors import ModelError, is_out_of_memory
@@ -11,7 +13,7 @@ from engine.first_step import check_first_step
 from engine.gpu.buckets import Buckets
 from engine.gpu.device import Device
 from engine.gpu.head_shape import HeadShape
-from engine.gpu.largest_step import largest_step
+from engine.gpu.made_up_steps import first_steps, largest_step
 from engine.gpu.memory_budget import kv_budget_bytes
 from engine.gpu.paged_attention import PagedAttention
 from engine.gpu.runner import GpuModel, GpuRunner
@@ -70,6 +72,8 @@ class GpuBackend:
         """As `Backend.make_runner`; captures its graphs."""
         self._device.reset_peak()  # what was measured with is given back
         runner = self._make_checked(kv_cache, sizes, max_model_len)
+        if not triton.knobs.runtime.interpret:
+            self._compile(runner, sizes, max_model_len)
         if self._can_capture:
             runner.capture_graphs()
         else:
@@ -78,6 +82,14 @@ class GpuBackend:
             )
         self.graph_counts = runner.graph_counts = GraphCounts()
         return runner
+
+    def _compile(self, runner: GpuRunner, sizes: StepSizes, max_model_len: int) -> None:
+        """Have kernels compiled now that otherwise were under the first requests."""
+        started_s = time.perf_counter()
+        most = min(sizes.max_batch_tokens, max_model_len)
+        for chunks in first_steps(self._heads, most, sizes.block_tokens):
+            runner.launch(chunks).results()
+        logger.info("compiled kernels for prompts of all lengths: %.1f s", time.perf_counter() - started_s)
 
     def _make_checked(self, kv_cache: KVCache, sizes: StepSizes, max_model_len: int) -> GpuRunner:
         buckets = Buckets.up_to(sizes.max_sequences)

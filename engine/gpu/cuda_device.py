@@ -66,15 +66,19 @@ class CudaDevice:
             result = function()
         return graph, result
 
+    def synchronize(self) -> None:
+        """As `Device.synchronize`."""
+        torch.cuda.synchronize(self.torch_device)
+
     def memory(self) -> DeviceMemory:
         """As `Device.memory`."""
-        self._stream.synchronize()
+        self.synchronize()
         free, total = torch.cuda.mem_get_info(self.torch_device)
         reserved = torch.cuda.memory_reserved(self.torch_device)
         return DeviceMemory(total, free, reserved, torch.cuda.max_memory_allocated(self.torch_device))
 
     def reset_peak(self) -> None:
         """As `Device.reset_peak`."""
-        self._stream.synchronize()
+        self.synchronize()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.torch_device)

@@ -53,6 +53,9 @@ class Device(Protocol):
         All graphs share one pool of memory: a replay overwrites what another graph's has left.
         """
 
+    def synchronize(self) -> None:
+        """Wait for all of the device, whatever stream it was queued to."""
+
     def memory(self) -> DeviceMemory:
         """A reading, when all that is queued is done."""
 

@@ -19,6 +19,7 @@ class StepInputs:
     positions: torch.Tensor
     slots: torch.Tensor
     lengths: torch.Tensor
+    long_lengths: torch.Tensor
     query_starts: torch.Tensor
     tiles: torch.Tensor
     copied_from: torch.Tensor
@@ -26,6 +27,7 @@ class StepInputs:
     tree_offsets: torch.Tensor
     tree_starts: torch.Tensor
     visible: torch.Tensor
+    long_tables: torch.Tensor
     block_tables: torch.Tensor
 
     @classmethod

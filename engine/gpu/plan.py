@@ -26,14 +26,12 @@ class LongRows:
     _masks: dict[int | None, TreeMasks | None] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, chunks: list[Chunk], tile: TileSize, inputs: StepInputs, num_decodes: int, group: int
-    ) -> "LongRows":
-        """Those of a step whose first `num_decodes` chunks are single tokens."""
+    def of(cls, chunks: list[Chunk], tile: TileSize, inputs: StepInputs, group: int) -> "LongRows":
+        """Those of a step, with `group` query heads to a KV head."""
         batch = RaggedBatch(
             inputs.query_starts,
-            inputs.lengths[num_decodes:],
-            inputs.block_tables[num_decodes:],
+            inputs.long_lengths,
+            inputs.long_tables,
             inputs.tiles,
             tile.rows // group,
         )
@@ -78,7 +76,7 @@ class GpuPlan:
             self.attention.kv_cache.copy(layer, inputs.copied_from, inputs.copied_to)
         out = torch.empty_like(query, memory_format=torch.contiguous_format)
         if count:
-            tables, lengths = inputs.block_tables[:count], inputs.lengths[:count]
+            tables, lengths = inputs.block_tables, inputs.lengths
             self.attention.decode(layer, query[:count], tables, lengths, rule, out[:count])
         if self.long is not None:
             trees = self.long.tree_masks(rule.window)

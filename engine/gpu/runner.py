@@ -105,6 +105,8 @@ class GpuRunner:
             self._sampled.token_ids,
             max_blocks,
         )
+        # Weights, KV and the above were queued to another stream, which ours would not wait for.
+        device.synchronize()
 
     @torch.inference_mode()
     def capture_graphs(self) -> None:
@@ -140,7 +142,7 @@ class GpuRunner:
         count, long = layout.num_decodes, None
         if layout.tile is not None:
             group = self._attention.shape.group
-            long = LongRows.of(layout.long_chunks, layout.tile, inputs, count, group)
+            long = LongRows.of(layout.long_chunks, layout.tile, inputs, group)
         return GpuPlan(self._attention, inputs, count, long, make_tap([item.chunk for item in layout.placed]))
 
     def _replay(self, layout: StepLayout, bucket: int) -> Reading:

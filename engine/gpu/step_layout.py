@@ -37,7 +37,8 @@ class StepArrays:
     pending_rows: Longs  # [num_rows], the row of the pending id among those the step before sampled, or -1
     positions: Longs  # [num_rows], places in the text
     slots: Longs  # [num_rows], where their KV goes; -1 for padding
-    lengths: Ints  # [num_chunks], tokens up to each chunk's end; 0 for padding
+    lengths: Ints  # [num_decodes], the tokens that each attends to; 0 for padding
+    long_lengths: Ints  # [num_long_chunks], tokens up to each one's end
     query_starts: Ints  # [num_long_chunks + 1], the first row of each, and the end
     tiles: Ints  # [num_tiles, 2], of the long chunks
     copied_from: Longs  # [num_copies] slots, as the next
@@ -45,7 +46,8 @@ class StepArrays:
     tree_offsets: Longs  # [num_long_chunks], or none if there are no trees, as in the next two
     tree_starts: Ints
     visible: Bytes
-    block_tables: Ints  # [num_chunks, most blocks], 0 behind a chunk's last block
+    long_tables: Ints  # [num_long_chunks, most blocks], 0 behind a chunk's last block
+    block_tables: Ints  # [num_decodes, most blocks], as well
 
     def parts(self) -> dict[str, AnyArray]:
         """The arrays by name, in order."""
@@ -78,6 +80,7 @@ def lay_out(
     tile = _tile(long, shape)
     counts = np.array([chunk.num_tokens for chunk in ordered])
     starts = np.array([chunk.start for chunk in ordered])
+    lengths = (starts + counts).astype(np.int32)
     firsts = np.cumsum(counts) - counts
     places = np.arange(counts.sum()) - np.repeat(firsts - starts, counts)
     tables = _block_tables(ordered, block_tokens)
@@ -89,7 +92,8 @@ def lay_out(
         pending_rows=pending_rows,
         positions=_positions(placed, places),
         slots=blocks.astype(np.int64) * block_tokens + places % block_tokens,
-        lengths=(starts + counts).astype(np.int32),
+        lengths=lengths[:num_decodes],
+        long_lengths=lengths[num_decodes:],
         query_starts=np.append(firsts[num_decodes:], len(places)).astype(np.int32),
         tiles=_tiles(long, tile, shape.group),
         copied_from=_longs(slot for chunk in ordered for slot in chunk.copied_from),
@@ -97,7 +101,8 @@ def lay_out(
         tree_offsets=trees.offsets,
         tree_starts=trees.starts,
         visible=trees.visible,
-        block_tables=tables,
+        long_tables=tables[num_decodes:],
+        block_tables=tables[:num_decodes],
     )
     return StepLayout(arrays, placed, num_decodes, tile)
 
@@ -110,6 +115,7 @@ def padding(num_rows: int, num_blocks: int) -> StepArrays:
         positions=np.zeros(num_rows, np.int64),
         slots=np.full(num_rows, -1, np.int64),
         lengths=np.zeros(num_rows, np.int32),
+        long_lengths=np.zeros(0, np.int32),
         query_starts=np.array([num_rows], np.int32),
         tiles=np.zeros((0, 2), np.int32),
         copied_from=np.zeros(0, np.int64),
@@ -117,6 +123,7 @@ def padding(num_rows: int, num_blocks: int) -> StepArrays:
         tree_offsets=np.zeros(0, np.int64),
         tree_starts=np.zeros(0, np.int32),
         visible=np.zeros(0, np.int8),
+        long_tables=np.zeros((0, num_blocks), np.int32),
         block_tables=np.zeros((num_rows, num_blocks), np.int32),
     )
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine import Engine, EngineConfig, ModelError, Request, Sampling
+from engine import Engine, EngineConfig, ModelError, Request, Sampling, assembly
 from engine.families import FAMILIES
+from engine.models import resolve
 from tests.engine import tiny
 from tests.engine.conftest import ModelFolder
 
@@ -49,6 +50,15 @@ def refusal(folder: Path) -> str:
         served(folder)
     assert str(folder) in str(caught.value)
     return str(caught.value)
+
+
+def test_what_needs_a_gpu_is_refused_without_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"kv_dtype='fp8': only a GPU's kernels .* use 'auto'"):
+        Engine(EngineConfig(model=str(folder), device="cpu", kv_dtype="fp8"))
+    monkeypatch.setattr(assembly, "find_spec", lambda name: None)
+    a_gpu: Any = object()
+    with pytest.raises(ModelError, match="need the package triton: install it"):
+        assembly.assemble(EngineConfig(model=str(folder), device="cpu"), resolve(str(folder)), a_gpu)
 
 
 def test_every_family_that_is_let_in_is_compared_with_transformers() -> None:

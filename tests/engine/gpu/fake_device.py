@@ -129,6 +129,10 @@ class FakeDevice:
         self.graphs.append(graph)
         return graph, result
 
+    def synchronize(self) -> None:
+        """As `Device.synchronize`."""
+        self.event().wait()
+
     def memory(self) -> DeviceMemory:
         """As `Device.memory`."""
         return self._memory

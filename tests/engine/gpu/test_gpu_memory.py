@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import EngineConfig, ModelError
-from engine.gpu.largest_step import largest_step
+from engine.gpu.head_shape import HeadShape
+from engine.gpu.made_up_steps import first_steps, largest_step
 from engine.gpu.memory_budget import DeviceMemory, kv_budget_bytes
 from engine.kv_sizing import fitting_model_len, kv_size, wanted_model_len
 from tests.engine.gpu.engines import BLOCK_TOKENS, gpu_parts
@@ -52,6 +53,18 @@ def test_the_largest_step_is_the_largest_that_can_be_scheduled(
     assert all(1 <= chunk.num_tokens <= max_model_len for chunk in chunks)
     assert all(chunk.gives_token and set(chunk.sequence.block_table) == {0} for chunk in chunks)
     assert all(len(chunk.sequence.block_table) * block_tokens >= chunk.end for chunk in chunks)
+
+
+@given(st.integers(2, 900), st.sampled_from([(32, 8, 128, 2), (4, 2, 16, 4), (12, 1, 80, 2)]))
+def test_the_first_steps_have_each_tile_that_a_later_one_can_have(
+    most: int, numbers: tuple[int, ...]
+) -> None:
+    shape = HeadShape(*numbers)
+    steps = first_steps(shape, most, block_tokens=16)
+    tiles = [shape.prefill_tile(chunk.num_tokens, has_trees=False) for (chunk,) in steps]
+    assert all(2 <= chunk.num_tokens <= most for (chunk,) in steps)
+    assert set(tiles) == {shape.prefill_tile(length, has_trees=False) for length in range(2, most + 1)}
+    assert len(tiles) == len(set(tiles))
 
 
 def sized(model: Path, memory: DeviceMemory, **settings: Any) -> int:

@@ -219,7 +219,7 @@ def told(count: int) -> Chunk:
 
 def sight(chunk: Chunk, window: int | None) -> torch.Tensor:
     """What the chunk's tokens see where the engine runs on a CPU: [num_tokens, end] bool."""
-    mask = MaskMaker(window, torch.float32, torch.device("cpu")).chunk(chunk)
+    mask = MaskMaker(window, torch.float32).chunk(chunk)
     return causal(chunk.num_tokens, chunk.end, None) if mask is None else mask == 0
 
 

@@ -111,11 +111,13 @@ def test_a_pending_token_is_taken_from_its_sequences_row(step: Step) -> None:
 def test_each_chunk_has_its_length_and_its_blocks(step: Step) -> None:
     layout = step.lay_out()
     arrays = layout.arrays
-    for place, item in enumerate(layout.placed):
+    lengths, tables = [*arrays.lengths, *arrays.long_lengths], [*arrays.block_tables, *arrays.long_tables]
+    assert len(arrays.lengths) == len(arrays.block_tables) == layout.num_decodes
+    for item, length, table in zip(layout.placed, lengths, tables, strict=True):
         count = -(-item.chunk.end // step.block_tokens)
-        assert arrays.lengths[place] == item.chunk.end
-        assert arrays.block_tables[place, :count].tolist() == item.chunk.sequence.block_table[:count]
-        assert not arrays.block_tables[place, count:].any()
+        assert length == item.chunk.end
+        assert table[:count].tolist() == item.chunk.sequence.block_table[:count]
+        assert not table[count:].any()
 
 
 @given(steps())
@@ -151,7 +153,7 @@ def test_copies_go_before_the_chunks_first_token(step: Step) -> None:
 def test_nodes_see_what_they_see_on_a_cpu(step: Step, window: int | None) -> None:
     long = step.lay_out().long_chunks
     trees = lay_out_trees(long, window)
-    masks = MaskMaker(window, torch.float32, torch.device("cpu"))
+    masks = MaskMaker(window, torch.float32)
     for chunk, offset, start in zip(long, trees.offsets.tolist(), trees.starts.tolist(), strict=True):
         assert (offset < 0) == chunk.is_causal
         if offset < 0:

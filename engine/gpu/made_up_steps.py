@@ -1,5 +1,7 @@
-"""The step that takes most memory, to be measured before KV gets the rest. Imports no torch."""
+"""Steps of made-up texts, to measure or to compile with before there are real ones. Imports no torch."""
 
+from engine.gpu.head_shape import HeadShape
+from engine.gpu.tile_sizes import TileSize
 from engine.request import Sampling
 from engine.sequence import Chunk, Sequence
 from engine.work import Generation
@@ -21,6 +23,17 @@ def largest_step(
         for index in range(count)
     ]
     return [_chunk(length, block_tokens) for length in lengths]
+
+
+def first_steps(shape: HeadShape, max_tokens: int, block_tokens: int) -> list[list[Chunk]]:
+    """A step of one text, of up to `max_tokens`, for each tile that the prefill kernel can be launched with.
+
+    But for choice tries: who asks for them first waits until the kernel is compiled for these as well.
+    """
+    length_of_tile: dict[TileSize, int] = {}
+    for num_tokens in range(2, max_tokens + 1):
+        length_of_tile.setdefault(shape.prefill_tile(num_tokens, has_trees=False), num_tokens)
+    return [[_chunk(length, block_tokens)] for length in length_of_tile.values()]
 
 
 def _chunk(num_tokens: int, block_tokens: int) -> Chunk:
