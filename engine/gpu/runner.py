@@ -139,11 +139,11 @@ class GpuRunner:
         return read(layout.placed, plan.tap, hidden, self._model.head)
 
     def _plan(self, layout: StepLayout, inputs: StepInputs) -> GpuPlan:
-        count, long = layout.num_decodes, None
+        long, group = None, self._attention.shape.group
         if layout.tile is not None:
-            group = self._attention.shape.group
             long = LongRows.of(layout.long_chunks, layout.tile, inputs, group)
-        return GpuPlan(self._attention, inputs, count, long, make_tap([item.chunk for item in layout.placed]))
+        tap = make_tap([item.chunk for item in layout.placed])
+        return GpuPlan(self._attention, inputs, layout.num_decodes, long, tap)
 
     def _replay(self, layout: StepLayout, bucket: int) -> Reading:
         """Replay a graph, and sample from its logits what it does not sample itself."""
