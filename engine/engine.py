@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.abilities import DECODER
-from engine.assembly import assemble
+from engine.assembly import Parts, assemble
 from engine.config import EngineConfig
 from engine.loop import StepLoop
 from engine.models import ResolvedModel, resolve
@@ -20,7 +20,16 @@ class Engine:
 
     def __init__(self, config: EngineConfig, resolved: ResolvedModel | None = None) -> None:
         """Load the model, which need not be found again if it is `resolved`; raises ModelError."""
-        parts = assemble(config, resolved or resolve(config.model))
+        self._start(assemble(config, resolved or resolve(config.model)))
+
+    @classmethod
+    def of(cls, parts: Parts) -> Self:
+        """An engine of parts that are put together already."""
+        engine = cls.__new__(cls)
+        engine._start(parts)
+        return engine
+
+    def _start(self, parts: Parts) -> None:
         self.tokenizer = parts.tokenizer
         self.max_model_len = parts.limits.max_model_len
         self.num_layers = parts.limits.num_layers

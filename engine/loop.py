@@ -188,7 +188,7 @@ class StepLoop:
             return
         scheduled_s = time.perf_counter()
         try:
-            results = self._runner.run(chunks)
+            results = self._runner.launch(chunks).results()
         except Exception as error:
             self._after_failed_step(chunks, error)
             return

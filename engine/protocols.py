@@ -1,6 +1,7 @@
 """What the loop needs of those that decide and those that compute, for decoders and encoders alike."""
 
 from collections.abc import Sequence as Seq
+from dataclasses import dataclass
 from typing import Protocol
 
 from engine.budget import TokenBudget
@@ -41,12 +42,40 @@ class Scheduling(Protocol):
         """Prove, at no cost, that nothing is held while nothing runs."""
 
 
-class Runner(Protocol):
-    """What computes a step."""
+class Launched(Protocol):
+    """A step that its runner has started."""
 
-    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
-        """Results in the chunks' order.
+    def results(self) -> list[ChunkResult]:
+        """Wait for the step; results in the chunks' order, None where a chunk yields nothing yet.
+
+        What it raises is an error of the device that came late: it fails this step and those behind it.
+        """
+
+
+class Runner(Protocol):
+    """What computes steps, in the order in which they are launched."""
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether it takes a step before the results of the last one have been asked for."""
+
+    def launch(self, chunks: Seq[Chunk]) -> Launched:
+        """Start a step: whatever is launched after it finds its KV written.
+
+        A chunk whose `end` lies beyond its sequence's known tokens is one token, whose id this runner has:
+        it is what the launch before gives for that sequence.
 
         If it raises that memory ran out, a smaller step is tried; whatever else it raises fails these chunks'
         sequences and no others.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A step that was over when its launch returned."""
+
+    of_chunks: list[ChunkResult]
+
+    def results(self) -> list[ChunkResult]:
+        """At once."""
+        return self.of_chunks

@@ -110,8 +110,8 @@ class Scheduler:
         return -(-len(sequence.token_ids) // self.block_tokens)
 
     def _chunk(self, sequence: Sequence, budget: int) -> Chunk:
-        start = sequence.num_computed_tokens
-        chunk = Chunk(sequence, start, start + min(sequence.num_uncomputed_tokens, budget))
+        start, wanted = sequence.num_computed_tokens, sequence.num_uncomputed_tokens
+        chunk = Chunk(sequence, start, start + min(wanted, budget), is_last=wanted <= budget)
         self._publish(chunk)
         return chunk
 

@@ -192,11 +192,15 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The tokens from `start` to before `end` of a sequence, computed in one step."""
+    """The tokens from `start` to before `end` of a sequence, computed in one step.
+
+    `is_last`: when the step was scheduled, nothing was left to compute after it.
+    """
 
     sequence: Sequence
     start: int
     end: int
+    is_last: bool
 
     @property
     def num_tokens(self) -> int:
@@ -233,6 +237,6 @@ class Chunk:
         return not isinstance(work, Scoring) or self.end <= prompt + work.num_nodes_in_line
 
     @property
-    def is_last(self) -> bool:
-        """Whether nothing known is left to compute after it."""
-        return self.end == len(self.sequence.token_ids)
+    def gives_token(self) -> bool:
+        """Whether the sequence's next token comes of it."""
+        return self.is_last and isinstance(self.sequence.work, Generation)

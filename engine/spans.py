@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from engine.masks import MaskMaker
+from engine.rows import is_decode
 from engine.sequence import Chunk
 
 Ints = npt.NDArray[np.int64]
@@ -53,11 +54,6 @@ class PagedSpan:
 
 
 Span = DecodeSpan | ChunkSpan | FreshSpan | PagedSpan
-
-
-def is_decode(chunk: Chunk) -> bool:
-    """Whether it brings one token, which sees all before it."""
-    return chunk.num_tokens == 1 and chunk.is_causal
 
 
 def make_spans(chunks: list[Chunk], masks: MaskMaker, block_tokens: int, paged: bool) -> list[Span]:

@@ -14,10 +14,11 @@ from engine.lanes import LayerProgress
 from engine.layer_tap import LayerTap
 from engine.masks import MaskMaker
 from engine.partition import Sources, copied_to
+from engine.rows import row_order
 from engine.score_rule import ScoreRule
 from engine.sequence import Chunk
 from engine.span_attention import LayerKV, attend_spans
-from engine.spans import Span, is_decode, make_spans
+from engine.spans import Span, make_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class StepPlan:
         """What is left to do after the last layer's keys and values; None if that is all rows."""
         firsts = accumulate((chunk.num_tokens for chunk in self.chunks), initial=0)
         ends = [
-            (Chunk(chunk.sequence, chunk.first_read_token, chunk.end), row - chunk.start)
+            (replace(chunk, start=chunk.first_read_token), row - chunk.start)
             for chunk, row in zip(self.chunks, firsts, strict=False)
             if chunk.first_read_token < chunk.end
         ]
@@ -130,17 +131,3 @@ class StepPlan:
         if self._scratch is None or len(self._scratch[0]) < len(block_ids):
             self._scratch = self.kv_cache.scratch(len(block_ids))
         return self.kv_cache.gather(layer, block_ids, self._scratch)
-
-
-def row_order(chunks: list[Chunk]) -> list[int]:
-    """The order of a step's chunks in its rows: single tokens first, by the length they attend to."""
-    return sorted(range(len(chunks)), key=lambda i: (not is_decode(chunks[i]), chunks[i].end))
-
-
-def slots_of(chunks: list[Chunk], block_tokens: int) -> list[int]:
-    """Where the KV of the chunks' tokens goes."""
-    return [
-        chunk.sequence.block_table[index // block_tokens] * block_tokens + index % block_tokens
-        for chunk in chunks
-        for index in range(chunk.start, chunk.end)
-    ]

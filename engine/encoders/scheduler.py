@@ -67,7 +67,7 @@ class EncoderScheduler:
         self.running = [self._waiting.pop(arrival) for arrival in arrivals]
         for sequence in self.running:
             sequence.admit([], 0)
-        return [Chunk(sequence, 0, len(sequence.token_ids)) for sequence in self.running]
+        return [Chunk(sequence, 0, len(sequence.token_ids), is_last=True) for sequence in self.running]
 
     def _first(self) -> Sequence | None:
         while self._by_rank and self._by_rank[0][1].status is not Status.WAITING:

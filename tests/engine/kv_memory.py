@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 
 from engine.partition import Part, copied_to, partition
+from engine.protocols import Computed
 from engine.sequence import Chunk, Sequence
-from engine.work import ChunkResult, Scoring
+from engine.work import Scoring
 from tests.engine.fakes import result_of
 
 
@@ -33,6 +34,8 @@ class KVMemoryRunner:
     having been waited for is not there. Each token that is attended to must be its own sequence's.
     """
 
+    runs_ahead = False
+
     def __init__(self, block_tokens: int, num_lanes: int) -> None:
         self.num_computed_tokens = 0
         self._block_tokens = block_tokens
@@ -40,7 +43,7 @@ class KVMemoryRunner:
         self._texts = Texts()
         self._memory: dict[int, int] = {}  # the number of a text, by slot
 
-    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
+    def launch(self, chunks: Seq[Chunk]) -> Computed:
         """Made-up results, after every read has been checked."""
         for chunk in chunks:
             assert chunk.start == chunk.sequence.num_computed_tokens, "computed twice, or never"
@@ -53,7 +56,7 @@ class KVMemoryRunner:
             self._check_reads(part)
         self._memory = before
         self._fill_all(parts)
-        return [result_of(chunk) for chunk in chunks]
+        return Computed([result_of(chunk) for chunk in chunks])
 
     def _fill(self, parts: list[Part], part: Part) -> None:
         """What lies in memory at least when this lane starts to read."""

@@ -60,7 +60,7 @@ class Life(RuleBasedStateMachine):
         chunks = self.scheduler.schedule()
         assert sum(chunk.num_tokens for chunk in chunks) <= self.scheduler.budget.tokens
         self.scheduler.check_integrity()
-        results = self.runner.run(chunks)
+        results = self.runner.launch(chunks).results()
         self.scheduler.complete(chunks)
         for chunk, result in zip(chunks, results, strict=True):
             reason = None
@@ -117,7 +117,7 @@ def test_with_room_for_all_a_token_after_an_equal_beginning_is_computed_once(
     runner = KVMemoryRunner(BLOCK_TOKENS, lanes)
     for row in rows:
         scheduler.add(prompted(row))
-    runner.run(chunks := scheduler.schedule())
+    runner.launch(chunks := scheduler.schedule())
     scheduler.complete(chunks)
     assert runner.num_computed_tokens == sum(map(_num_own_tokens, [rows[:n] for n in range(len(rows))], rows))
     for chunk in chunks:

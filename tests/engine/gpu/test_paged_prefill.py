@@ -208,13 +208,13 @@ TRIE = ChoiceTrie.of([*BUSHY, (9, 8, 7, 6, 5, 4), (9, 1, 1)])
 
 def scored(prompt: int, start: int, end: int) -> Chunk:
     """Tokens from `start` to before `end` of a prompt and the nodes of TRIE."""
-    return Chunk(Sequence([0] * prompt, Scoring(TRIE)), start, end)
+    return Chunk(Sequence([0] * prompt, Scoring(TRIE)), start, end, is_last=True)
 
 
 def told(count: int) -> Chunk:
     """The last `count` of 37 tokens of plain text."""
     work = Generation(Sampling(), frozenset(), seed=0, stream=None)
-    return Chunk(Sequence([0] * 37, work), 37 - count, 37)
+    return Chunk(Sequence([0] * 37, work), 37 - count, 37, is_last=True)
 
 
 def sight(chunk: Chunk, window: int | None) -> torch.Tensor:

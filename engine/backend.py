@@ -1,0 +1,26 @@
+"""What puts an engine together for one kind of device."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.kv_cache import KVCache
+from engine.protocols import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class StepSizes:
+    """The most that a step holds, and in what blocks its KV lies."""
+
+    max_batch_tokens: int
+    max_sequences: int
+    block_tokens: int
+
+
+class Backend(Protocol):
+    """A model on its device, ready to be given memory for keys and values."""
+
+    def default_kv_cache_bytes(self, sizes: StepSizes, max_model_len: int) -> int:
+        """What the device has to spare for KV; raises ModelError where that is too little."""
+
+    def make_runner(self, kv_cache: KVCache, sizes: StepSizes, max_model_len: int) -> Runner:
+        """What computes steps; raises ModelError where the model makes no sense."""
