@@ -13,6 +13,7 @@ from functools import partial
 import torch
 
 from engine.decoder import Decoder, Plan
+from engine.errors import ModelError, is_device_lost, is_out_of_memory
 from engine.gpu.buckets import Buckets
 from engine.gpu.device import Device, Graph
 from engine.gpu.inputs import StepInputs, Uploads
@@ -69,10 +70,19 @@ class DecodeGraphs:
         self._graphs: dict[int, Graph] = {}
 
     def capture(self, uploads: Uploads) -> None:
-        """Capture a graph for each bucket, the largest first, so that others find room in its memory."""
+        """Capture a graph for each bucket, the largest first, so that others find room in its memory.
+
+        A model that cannot be captured goes without. Raises ModelError where memory runs out.
+        """
         started_s, free_before = time.perf_counter(), self._device.memory().free
-        for bucket in reversed(self._buckets.sizes):
-            self._capture(bucket, uploads)
+        try:
+            for bucket in reversed(self._buckets.sizes):
+                self._capture(bucket, uploads)
+        except Exception as error:
+            self._graphs.clear()
+            _raise_unless_harmless(error)
+            logger.warning("no CUDA graphs, and slower steps: the model cannot be captured", exc_info=True)
+            return
         logger.info(
             "captured %d CUDA graphs, for decode steps of up to %d sequences: %.1f s, %d MiB",
             len(self._graphs),
@@ -106,3 +116,13 @@ class DecodeGraphs:
         hidden = self._decoder.forward(token_ids, inputs.positions, plan)
         logits = self._head.logits(hidden, outputs.logits[:rows])
         torch.max(logits, -1, out=(outputs.greatest[:rows], outputs.likeliest[:rows]))
+
+
+def _raise_unless_harmless(error: Exception) -> None:
+    if is_out_of_memory(error):
+        raise ModelError(
+            f"no memory for CUDA graphs: set gpu_memory_fraction or kv_cache_bytes lower ({error})"
+        ) from error
+    # What a capture forbids, such as to wait for the device, is an error of its own, and ends with it.
+    if not isinstance(error, RuntimeError) or is_device_lost(error):
+        raise error

@@ -153,7 +153,8 @@ class _Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        assert func.overloadpacket.__name__ not in WAITING, f"{func} waits for the device"
+        if func.overloadpacket.__name__ in WAITING:
+            raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing: {func}")
         given = {_storage(tensor) for tensor in _tensors((args, kwargs))}
         result = func(*args, **kwargs)
         made = [tensor for tensor in _tensors(result) if _storage(tensor) not in given]

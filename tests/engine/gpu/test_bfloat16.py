@@ -40,7 +40,9 @@ def logprobs(folder: Path, dtype: torch.dtype, token_ids: list[int]) -> torch.Te
     """Those of the last NUM_TOKENS tokens by transformers, float32."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
     given = torch.tensor([token_ids], device=DEVICE)
-    rows: torch.Tensor = model.to(DEVICE).eval()(given).logits[0, -NUM_TOKENS - 1 : -1].float().log_softmax(-1)
+    rows: torch.Tensor = (
+        model.to(DEVICE).eval()(given).logits[0, -NUM_TOKENS - 1 : -1].float().log_softmax(-1)
+    )
     return rows.gather(1, given[0, -NUM_TOKENS:, None])[:, 0].cpu()
 
 

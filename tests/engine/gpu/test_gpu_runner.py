@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
 
 from engine.assembly import Parts
-from engine.errors import DeviceLost
+from engine.errors import DeviceLost, ModelError
 from engine.gpu.greedy import are_greedy, greedy_samples
 from engine.gpu.runner import GpuRunner
 from engine.request import Sampling
@@ -19,11 +19,15 @@ from engine.sequence import Chunk, Sequence
 from engine.work import Generation, Sampled
 from tests.engine.fakes import pooling, prompted
 from tests.engine.gpu.engines import BLOCK_TOKENS, gpu_parts
-from tests.engine.gpu.fake_device import FakeDevice
+from tests.engine.gpu.fake_device import FakeDevice, FakeGraph
 from tests.engine.gpu.reference import DEVICE
 from tests.engine.tiny import Reference, save_model
 
+T = TypeVar("T")
 TEXTS = ([5, 6, 7, 8, 9], [10, 11], [12, 13, 14])
+
+
+needs_no_gpu = pytest.mark.skipif(DEVICE.type != "cpu", reason="has a device fail that is made up")
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +137,39 @@ def test_a_lost_device_is_told_from_a_failed_step(runner: GpuRunner) -> None:
         runner.launch(step)
     with failing(runner, RuntimeError("odd shapes")), pytest.raises(RuntimeError, match="odd shapes"):
         runner.launch(step)
+
+
+class Capturing(FakeDevice):
+    """Fails at the second of two graphs."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def capture(self, function: Callable[[], T]) -> tuple[FakeGraph, T]:
+        if self.graphs:
+            raise self._error
+        return super().capture(function)
+
+
+@needs_no_gpu
+def test_a_model_that_cannot_be_captured_goes_without_graphs(
+    model: Path, reference: Reference, caplog: pytest.LogCaptureFixture
+) -> None:
+    device = Capturing(RuntimeError("CUDA error: operation not permitted when stream is capturing"))
+    runner, sequence = gpu_parts(model, device).runner, placed([5, 6], 10)
+    ids = [
+        step.results() for step in (runner.launch([whole(sequence)]), runner.launch([next_after(sequence)]))
+    ]
+    assert token_ids([result for (result,) in ids]) == reference.greedy(sequence.token_ids, 2, eos=False)
+    assert device.num_replays == 0
+    assert "cannot be captured" in caplog.text
+
+
+@needs_no_gpu
+def test_graphs_that_memory_does_not_suffice_for_are_refused(model: Path) -> None:
+    with pytest.raises(ModelError, match="no memory for CUDA graphs: set gpu_memory_fraction"):
+        gpu_parts(model, Capturing(MemoryError("full")))
 
 
 def test_a_chunk_that_is_not_the_last_gives_nothing_and_no_pending_token(runner: GpuRunner) -> None:
