@@ -1,18 +1,21 @@
-"""KV gets what is left of a GPU's memory, and an engine that has too little says what it would need."""
+"""What a GPU's memory is for: numbers on their way to it, the largest step, and KV, which gets the rest."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import EngineConfig, ModelError
 from engine.gpu.head_shape import HeadShape
+from engine.gpu.inputs import Uploads
 from engine.gpu.made_up_steps import first_steps, largest_step
 from engine.gpu.memory_budget import DeviceMemory, kv_budget_bytes
+from engine.gpu.step_layout import padding
 from engine.kv_sizing import fitting_model_len, kv_size, wanted_model_len
 from tests.engine.gpu.engines import BLOCK_TOKENS, gpu_parts
 from tests.engine.gpu.fake_device import FakeDevice
@@ -127,3 +130,19 @@ def test_a_fraction_of_nothing_or_of_more_than_all_is_refused(fraction: Any) -> 
     with pytest.raises(ValueError, match=r"gpu_memory_fraction=.*above 0 and up to 1"):
         EngineConfig(gpu_memory_fraction=fraction)
     assert EngineConfig(gpu_memory_fraction=1).gpu_memory_fraction == 1
+
+
+@needs_no_gpu
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6))
+def test_each_step_arrives_whole_however_large_the_ones_before_were(sizes: list[int]) -> None:
+    """The device would notice if memory were filled again whose copy is on its way."""
+    device = FakeDevice()
+    uploads = Uploads(device, num_bytes=1000)
+    for number, size in enumerate(sizes, start=1):
+        arrays = padding(size, num_blocks=3)
+        arrays.token_ids[:] = number
+        arrays.block_tables[:] = -number
+        sent = uploads.send(arrays)
+        for name, array in arrays.parts().items():
+            assert np.array_equal(getattr(sent, name).numpy(), array), name
+    device.synchronize()
