@@ -1,6 +1,7 @@
 """One lane's rows through the model: what each chunk is after is read off the hidden states."""
 
 from contextlib import suppress
+from typing import Protocol
 
 import torch
 
@@ -10,17 +11,24 @@ from engine.kv_cache import KVCache
 from engine.lanes import LayerProgress
 from engine.layer_tap import DeepEnough
 from engine.partition import Part
-from engine.reading import make_tap, place, read
+from engine.reading import make_tap, read
+from engine.rows import place, row_order, slots_of
 from engine.sequence import Chunk
-from engine.step_plan import LaneSync, StepPlan, slots_of
+from engine.step_plan import LaneSync, StepPlan
 from engine.work import ChunkResult
+
+
+class CpuDecoder(Decoder[StepPlan], Protocol):
+    """A decoder whose rows attend on a CPU."""
+
+    paged: bool  # whether it attends single tokens through block tables
 
 
 class LanePass:
     """A model and its KV cache, which any number of threads may use for different rows."""
 
     def __init__(
-        self, decoder: Decoder, head: Head, kv_cache: KVCache, dtype: torch.dtype, device: torch.device
+        self, decoder: CpuDecoder, head: Head, kv_cache: KVCache, dtype: torch.dtype, device: torch.device
     ) -> None:
         self._decoder = decoder
         self._head = head
@@ -31,7 +39,8 @@ class LanePass:
     @torch.inference_mode()
     def run(self, part: Part, progress: LayerProgress) -> list[ChunkResult]:
         """Compute a part; results in the order of its pieces, None where one yields nothing yet."""
-        placed = place([piece.chunk for piece in part.pieces])
+        chunks = [piece.chunk for piece in part.pieces]
+        placed = place(chunks, row_order(chunks))
         plan = self._plan([item.chunk for item in placed], LaneSync(progress, part.lane, part.sources))
         reading = read(placed, plan.tap, self._decode(plan), self._head)
         return reading.unpack(reading.packed.cpu())

@@ -16,7 +16,14 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from engine.advance import advance
-from engine.errors import DeviceLost, EngineClosed, EngineError, OutOfMemory, is_out_of_memory
+from engine.errors import (
+    DeviceLost,
+    EngineClosed,
+    EngineError,
+    OutOfMemory,
+    is_out_of_memory,
+    raise_if_device_lost,
+)
 from engine.flight import Flight
 from engine.futures import settle, settle_failed
 from engine.protocols import Launched, Runner, Scheduling
@@ -26,6 +33,7 @@ from engine.totals import Totals
 from engine.work import ChunkResult, Sampled
 
 T = TypeVar("T")
+ErrorT = TypeVar("ErrorT", bound=EngineError)
 logger = logging.getLogger(__name__)
 
 
@@ -58,6 +66,7 @@ class StepLoop:
         self._flight: Flight | None = None
         self._last_end_s = 0.0
         self._closed = False
+        self._why_closed = EngineClosed("the engine is closed: make a new one")
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -104,7 +113,7 @@ class StepLoop:
         # Under the lock, so that nothing is put behind the thread's last look into the inbox.
         with self._closing:
             if self._closed:
-                raise EngineClosed("the engine is closed: make a new one")
+                raise _copy(self._why_closed)
             self._inbox.put(call)
 
     def _post_cancel(self, ticket: Ticket) -> None:
@@ -117,11 +126,16 @@ class StepLoop:
                 self._empty_inbox()
                 self._step()
             self._land()
+        except DeviceLost as lost:
+            logger.exception("the engine lost its device")
+            self._why_closed = lost
+            self._end(lost, lost)
         except BaseException as fault:  # a defect of the engine's: whoever waits is to know
             logger.exception("the engine broke")
-            self._end(f"the engine broke before the request had ended: {fault!r}", fault)
+            failure = EngineClosed(f"the engine broke before the request had ended: {fault!r}")
+            self._end(failure, fault)
         else:
-            self._end("the engine was closed before the request had ended")
+            self._end(EngineClosed("the engine was closed before the request had ended"))
 
     def _empty_inbox(self) -> None:
         """Do what the inbox asks for; wait for it if there is nothing else to do."""
@@ -132,7 +146,7 @@ class StepLoop:
         while not self._inbox.empty():
             self._inbox.get()()
 
-    def _end(self, message: str, fault: BaseException | None = None) -> None:
+    def _end(self, failure: EngineClosed, fault: BaseException | None = None) -> None:
         """Leave nobody waiting, whether the engine was closed or broke."""
         with self._closing:
             self._closed = True
@@ -140,7 +154,7 @@ class StepLoop:
             _try(self._inbox.get())
         for ticket in dict.fromkeys(self._tickets.values()):
             _try(partial(self._drop, ticket, None))
-            settle_failed(ticket.future, EngineClosed(message), fault)
+            settle_failed(ticket.future, _copy(failure), fault)
 
     def _start(self, ticket: Ticket) -> None:
         for sequence in ticket.sequences:
@@ -178,9 +192,8 @@ class StepLoop:
     def _try_launch(self, chunks: list[Chunk]) -> Launched | Exception:
         try:
             return self._runner.launch(chunks)
-        except DeviceLost:
-            raise
         except Exception as error:
+            raise_if_device_lost(error)
             return error
 
     def _land(self) -> None:
@@ -192,9 +205,8 @@ class StepLoop:
     def _take_results(self, flight: Flight) -> None:
         try:
             results = flight.launched.results()
-        except DeviceLost:
-            raise
         except Exception as error:
+            raise_if_device_lost(error)
             self._after_late_failure(flight, error)
             return
         self._note_step(flight)
@@ -241,7 +253,7 @@ class StepLoop:
         # The frames hold the step's tensors, for as long as somebody holds the error.
         traceback.clear_frames(cause.__traceback__)
         for chunk in chunks:
-            self._fail(chunk.sequence, type(failure)(*failure.args), cause)
+            self._fail(chunk.sequence, _copy(failure), cause)
 
     def _take(self, chunk: Chunk, result: ChunkResult) -> None:
         """Give a chunk's result to its sequence, and the answer to the caller if that was all."""
@@ -271,6 +283,11 @@ class StepLoop:
             return  # a sibling has failed before it
         self._drop(ticket, None)
         settle_failed(ticket.future, error, cause)
+
+
+def _copy(error: ErrorT) -> ErrorT:
+    """Of its own for each who hears of it: its cause and its frames are written into it."""
+    return type(error)(*error.args)
 
 
 def _look_up() -> None:

@@ -13,25 +13,11 @@ from engine.edge_logprobs import edge_logprobs
 from engine.heads import Head
 from engine.hidden_sums import hidden_sums
 from engine.layer_tap import LayerTap
+from engine.rows import PlacedChunk
 from engine.sampler import Samples, sample
 from engine.sequence import Chunk
-from engine.step_plan import row_order
 from engine.upload import upload
 from engine.work import ChunkResult, Pooling, Scoring
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedChunk:
-    """A chunk, its place among the pass's chunks as they were given, and its first row."""
-
-    chunk: Chunk
-    index: int
-    first_row: int
-
-    @property
-    def rows(self) -> slice:
-        """Its rows in the pass's flat tokens."""
-        return slice(self.first_row, self.first_row + self.chunk.num_tokens)
 
 
 class Readout(Protocol):
@@ -67,16 +53,6 @@ class Reading:
         return results
 
 
-def place(chunks: Seq[Chunk]) -> list[PlacedChunk]:
-    """The chunks in the order of a pass's rows."""
-    placed = []
-    row = 0
-    for index in row_order(list(chunks)):
-        placed.append(PlacedChunk(chunks[index], index, row))
-        row += chunks[index].num_tokens
-    return placed
-
-
 def make_tap(chunks: Seq[Chunk]) -> LayerTap:
     """What keeps the layers that are pooled, and ends the pass where nothing deeper is asked for."""
     works = [chunk.sequence.work for chunk in chunks]
@@ -105,6 +81,11 @@ def read(placed: list[PlacedChunk], tap: LayerTap, hidden: torch.Tensor | None, 
     parts = [readout.packed for _, readout in readouts]
     packed = torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64)
     return Reading(packed, samples, len(placed), readouts)
+
+
+def read_samples(placed: list[PlacedChunk], samples: Samples) -> Reading:
+    """What a pass gives whose every chunk gives a token, in the order of its rows."""
+    return Reading(samples.packed, samples, len(placed), [(placed, samples)])
 
 
 def _states(item: PlacedChunk, tap: LayerTap, hidden: torch.Tensor | None) -> torch.Tensor:

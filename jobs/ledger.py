@@ -6,7 +6,7 @@ can be repeated without harm. Keys, all below `bydawn:`
     job:<id>          hash    shards, rows, cursor (next shard to send), state, and the sums of Counts
     settled:<id>      set     numbers of settled shards
     progress:<id>     hash    shard -> JSON of Counts, of shards that are running
-    attempts:<id>     hash    shard -> how often running it broke
+    attempts:<id>     hash    shard -> how often running it broke; <shard>/device -> ... lost a device
     suspects:<id>     set     shards that were in an engine when it died
     lease:<id>/<n>    string  who runs shard <n> (or "finish", or "submit"); expires
     controls:<id>     hash    name -> body: a copy of the objects under `control/`
@@ -17,7 +17,7 @@ can be repeated without harm. Keys, all below `bydawn:`
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import redis
 
@@ -142,8 +142,15 @@ class Ledger:
 
     def count_attempt(self, job_id: str, shard_no: int) -> int:
         """Note that running a shard broke; returns how often it has."""
+        return self._count(job_id, str(shard_no))
+
+    def count_lost_device(self, job_id: str, shard_no: int) -> int:
+        """Note that a device was lost while a shard ran on it; returns how often that happened to it."""
+        return self._count(job_id, f"{shard_no}/device")
+
+    def _count(self, job_id: str, field: str) -> int:
         with self.client.pipeline(transaction=True) as pipe:
-            pipe.hincrby(_key("attempts", job_id), str(shard_no), 1)
+            pipe.hincrby(_key("attempts", job_id), field, 1)
             pipe.expire(_key("attempts", job_id), _ENDED_JOB_LIFE_S)  # the job may have ended a moment ago
             attempts, _ = pipe.execute()
         return int(attempts)
@@ -239,7 +246,7 @@ class Ledger:
         """Leave a duty to the next who asks; another one's is left alone."""
         self._release(keys=[_key("duty", name)], args=[owner])
 
-    def tell_worker(self, worker_id: str, facts: dict[str, str | int | float], life_s: int) -> None:
+    def tell_worker(self, worker_id: str, facts: dict[str, str | int | None], life_s: int) -> None:
         self.client.set(_key("worker", worker_id), json.dumps(facts), ex=life_s)
 
     def forget_worker(self, worker_id: str) -> None:
@@ -249,7 +256,7 @@ class Ledger:
         """How many shards the live workers of a model run at once."""
         return sum(int(worker["slots"]) for worker in self.workers() if worker["model"] == alias)
 
-    def workers(self) -> Iterator[dict[str, str | int | float]]:
+    def workers(self) -> Iterator[dict[str, Any]]:
         """What the live workers tell of themselves."""
         for key in self.client.scan_iter(match=f"{_PREFIX}worker:*", count=1000):
             if (raw := self.client.get(key)) is not None:

@@ -1,9 +1,9 @@
 """Where jobs and queues stand, from the store and the ledger together."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import redis
 from pydantic import AwareDatetime, BaseModel
@@ -51,6 +51,13 @@ class UnreadableJob(BaseModel):
     reason: str
 
 
+class EngineEnd(BaseModel):
+    """How an engine of a live worker's ended last: `device_lost`, `stuck`, `signal 9`, `exit code 1`."""
+
+    reason: str
+    at: AwareDatetime
+
+
 class QueueDepth(BaseModel):
     """Messages (shards) waiting per priority, and shards that workers hold."""
 
@@ -60,6 +67,11 @@ class QueueDepth(BaseModel):
     bulk: int = 0
     in_flight: int = 0
     workers: int = 0
+    without_engine: int = 0
+    """Of the workers: those whose engine has ended, and that can't start another one."""
+    engine_restarts: int = 0
+    """Of the live workers, since each was started."""
+    last_engine_end: EngineEnd | None = None
 
 
 def job_overview(store: ObjectStore, ledger: Ledger | None, job_id: str) -> JobOverview:
@@ -98,22 +110,30 @@ def _unreadable(job_id: str, state: Literal["unreadable", "newer"], error: Excep
 
 def queue_depths(store: ObjectStore, ledger: Ledger) -> list[QueueDepth]:
     """Of every model that was ever served here."""
-    workers = list(ledger.workers())
-    running: dict[str, int] = defaultdict(int)
-    alive: dict[str, int] = defaultdict(int)
+    workers: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for worker in ledger.workers():
+        workers[worker["model"]].append(worker)
+    aliases = {key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.list("models/")} | set(workers)
+    return [_queue_depth(ledger.client, alias, workers[alias]) for alias in sorted(aliases)]
+
+
+def _queue_depth(client: redis.Redis, alias: str, workers: Sequence[Mapping[str, Any]]) -> QueueDepth:
+    """`workers` are those of this model, in their own words."""
+    return QueueDepth(
+        model=alias,
+        **{priority.value: _length(client, alias, priority) for priority in Priority},
+        in_flight=sum(worker["running_shards"] for worker in workers),
+        workers=len(workers),
+        without_engine=sum(worker.get("engine_outage") is not None for worker in workers),
+        engine_restarts=sum(worker.get("engine_restarts", 0) for worker in workers),
+        last_engine_end=max(_ends(workers), key=lambda end: end.at, default=None),
+    )
+
+
+def _ends(workers: Iterable[Mapping[str, Any]]) -> Iterator[EngineEnd]:
     for worker in workers:
-        running[str(worker["model"])] += int(worker["running_shards"])
-        alive[str(worker["model"])] += 1
-    aliases = {key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.list("models/")} | set(alive)
-    return [
-        QueueDepth(
-            model=alias,
-            **{priority.value: _length(ledger.client, alias, priority) for priority in Priority},
-            in_flight=running[alias],
-            workers=alive[alias],
-        )
-        for alias in sorted(aliases)
-    ]
+        if (reason := worker.get("last_engine_end")) is not None:
+            yield EngineEnd(reason=reason, at=worker["last_engine_end_at"])
 
 
 def _length(client: redis.Redis, alias: str, priority: Priority) -> int:

@@ -236,14 +236,29 @@ def show_dead_letters(letters: Iterable[DeadLetters]) -> None:
 
 
 def queues_table(queues: Iterable[QueueDepth]) -> Table:
+    """What ended of the workers' engines is shown only where something has."""
+    shown = list(queues)
+    tells_ends = any(queue.last_engine_end is not None for queue in shown)
     table = Table(box=None)
     table.add_column("model")
     for name in ("urgent", "standard", "bulk", "in flight", "workers"):
         table.add_column(name, justify="right")
-    for queue in queues:
+    for name in ("no engine", "restarts") if tells_ends else ():
+        table.add_column(name, justify="right")
+    if tells_ends:
+        table.add_column("last engine end")
+    for queue in shown:
         waiting = [f"{number:,}" for number in (queue.urgent, queue.standard, queue.bulk)]
-        table.add_row(queue.model, *waiting, f"{queue.in_flight:,}", f"{queue.workers:,}")
+        ends = _engine_cells(queue) if tells_ends else ()
+        table.add_row(queue.model, *waiting, f"{queue.in_flight:,}", f"{queue.workers:,}", *ends)
     return table
+
+
+def _engine_cells(queue: QueueDepth) -> list[Text]:
+    without = Text(f"{queue.without_engine:,}", "red" if queue.without_engine else "")
+    end = queue.last_engine_end
+    how = Text() if end is None else _plain(f"{end.reason}, {_age(end.at)} ago")
+    return [without, Text(f"{queue.engine_restarts:,}"), how]
 
 
 def duration(seconds: float) -> str:

@@ -20,6 +20,7 @@ from jobs.stores import ObjectStore, StoreError, open_store
 from jobs.validation import own_words
 from worker import bootstrap, engine_child
 from worker.app import make_app, register, worker_arguments
+from worker.engine_life import EngineLife
 from worker.engine_process import EngineProcess
 from worker.engine_start import Main
 from worker.model import Model
@@ -55,7 +56,7 @@ def _run(engine_main: Main) -> int:
             return _refuse("; ".join(map(_sentence, error.errors())))
         except (ModelError, StoreError, redis.RedisError) as error:
             return _refuse(str(error))
-        _serve(settings, store, ledger, model, start_engine)
+        _serve(settings, store, ledger, model, start_engine, lambda: engine.life)
     return 0
 
 
@@ -85,9 +86,10 @@ def _serve(
     ledger: Ledger,
     model: Model,
     start_engine: Callable[[], EngineProcess],
+    life: Callable[[], EngineLife],
 ) -> None:
     app = make_app(settings.broker, settings.served_alias)
-    worker = bootstrap.build(settings, store, ledger, sender(app), model, start_engine)
+    worker = bootstrap.build(settings, store, ledger, sender(app), model, start_engine, life)
     register(app, worker)
     drain_on_signals(app, worker.drain)
     try:

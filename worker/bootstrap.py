@@ -21,11 +21,13 @@ from worker.announce import Announcer
 from worker.checkpoints import Checkpoints
 from worker.document_parsers import DocumentParsers
 from worker.drain import Drain
+from worker.engine_life import EngineLife
 from worker.engine_process import EngineProcess
 from worker.engine_start import Main
 from worker.finish import Finisher
 from worker.leases import Leases
 from worker.model import Model
+from worker.outage import Outage
 from worker.parse_process import ParseLimits
 from worker.periodic import Periodic
 from worker.quarantine import Quarantine
@@ -111,15 +113,18 @@ def build(
     send: Send,
     model: Model,
     start_engine: Callable[[], EngineProcess],
+    life: Callable[[], EngineLife] = EngineLife,
 ) -> Worker:
-    """`start_engine` starts another one, for the quarantine."""
+    """`start_engine` starts another one, for the quarantine; `life` tells of the model's."""
     leases = Leases(ledger, settings.worker_id, settings.lease_life_s, settings.lease_stall_limit_s)
     dispatcher = Dispatcher(ledger, send, settings.window_shards)
     drain = Drain(store, leases, dispatcher, settings.drain_timeout_s)
     spool = _spool(settings, store, leases, drain)
     settler = Settler(store, ledger, dispatcher, spool)
     checkpoints = Checkpoints(store, settings.worker_id)
-    announcer = Announcer(ledger, settings.worker_id, settings.served_alias, settings.concurrency, leases)
+    announcer = Announcer(
+        ledger, settings.worker_id, settings.served_alias, settings.concurrency, leases, life
+    )
     suspects = Quarantine(store, ledger, start_engine)
     parsers = _parsers(settings)
     texts = RowTexts(store, parsers, settings.allowed_sources, settings.s3)
@@ -127,7 +132,9 @@ def build(
         ledger=ledger,
         announcer=announcer,
         parsers=parsers,
-        runner=ShardRunner(store, ledger, leases, settler, model, suspects, checkpoints, drain, texts),
+        runner=ShardRunner(
+            store, ledger, leases, settler, model, suspects, checkpoints, drain, texts, Outage(life)
+        ),
         quarantine=suspects,
         finisher=Finisher(store, ledger, leases),
         drain=drain,

@@ -1,5 +1,6 @@
 """The engine's own process: a native crash here costs the worker nothing but these requests."""
 
+import logging
 import os
 import signal
 import threading
@@ -8,10 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from multiprocessing.connection import Connection
 
-from engine import EngineClosed, EngineConfig, EngineError, Request
+from engine import DeviceLost, EngineClosed, EngineConfig, EngineError, Request
+from worker.engine_log import send_logs
 from worker.engine_messages import (
     Broken,
     Cancel,
+    DeviceGone,
     Finished,
     FromEngine,
     Loaded,
@@ -22,6 +25,9 @@ from worker.engine_messages import (
     ToEngine,
 )
 
+log = logging.getLogger("engine.process")
+
+DEVICE_LOST_EXIT_CODE = 3
 _TELL_INTERVAL_S = 1.0
 
 
@@ -35,13 +41,40 @@ def main(pipe: Connection, config: EngineConfig) -> None:
     from engine import open_engine
 
     disable_progress_bar()  # it would be drawn into a log
+    shared = SharedPipe(pipe)
+    send_logs(shared.send)
     try:
         engine = open_engine(config)
-    except EngineError as error:
-        pipe.send(LoadFailed(str(error)))
+    except Exception as error:
+        if not isinstance(error, EngineError):  # the memory of a GPU, or a defect: the trace tells which
+            log.exception("the engine could not be made")
+        shared.send(LoadFailed(str(error) or repr(error)))
         return
-    pipe.send(Loaded(engine.fingerprint, engine.max_model_len, engine.num_layers, engine.abilities))
-    Desk(pipe, engine.submit, lambda: engine.stats().steps).serve()
+    shared.send(Loaded(engine.fingerprint, engine.max_model_len, engine.num_layers, engine.abilities))
+    Desk(shared, engine.submit, lambda: engine.stats().steps).serve()
+
+
+class SharedPipe:
+    """Our end of the pipe, for all threads that have something to say; where nobody listens, we end."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def receive(self) -> ToEngine:
+        try:
+            message: ToEngine = self._pipe.recv()
+        except (EOFError, OSError):
+            # The worker is dead. Nobody wants the answers; an orderly end would only delay this one.
+            os._exit(1)
+        return message
+
+    def send(self, message: FromEngine) -> None:
+        try:
+            with self._lock:
+                self._pipe.send(message)
+        except OSError:
+            os._exit(1)
 
 
 class Desk:
@@ -49,7 +82,7 @@ class Desk:
 
     def __init__(
         self,
-        pipe: Connection,
+        pipe: SharedPipe,
         submit: Callable[[Request], Future[Result]],
         num_steps: Callable[[], int],
         tell_interval_s: float = _TELL_INTERVAL_S,
@@ -59,36 +92,28 @@ class Desk:
         self._num_steps = num_steps
         self._tell_interval_s = tell_interval_s
         self._futures: dict[int, Future[Result]] = {}
-        self._send_lock = threading.Lock()
 
     def serve(self) -> None:
         # From a thread of its own: the engine's may be busy in a long step.
         threading.Thread(target=self._tell_for_life, name="steps", daemon=True).start()
         while True:
-            try:
-                message: ToEngine = self._pipe.recv()
-            except (EOFError, OSError):
-                # The worker is dead. Nobody wants the answers; an orderly end would only delay this one.
-                os._exit(1)
-            match message:
-                case Submit():
+            match self._pipe.receive():
+                case Submit() as message:
                     self._take(message)
                 case Cancel(request_id) if (future := self._futures.get(request_id)) is not None:
                     future.cancel()
 
     def _tell_for_life(self) -> None:
         while True:
-            self._send(Stepped(self._num_steps()))
+            self._pipe.send(Stepped(self._num_steps()))
             time.sleep(self._tell_interval_s)
 
     def _take(self, message: Submit) -> None:
         request_id = message.request_id
         try:
             future = self._submit(message.request)
-        except EngineClosed:
-            os._exit(1)
         except EngineError as error:
-            self._send(Broken(request_id, error))
+            self._give_error(request_id, error)
             return
         self._futures[request_id] = future
         future.add_done_callback(lambda done: self._give(request_id, done))
@@ -96,17 +121,18 @@ class Desk:
     def _give(self, request_id: int, done: Future[Result]) -> None:
         self._futures.pop(request_id, None)
         try:
-            self._send(Finished(request_id, done.result()))
+            self._pipe.send(Finished(request_id, done.result()))
         except CancelledError:
             pass  # the worker cancelled it and has forgotten it
-        except EngineClosed:
-            os._exit(1)  # its thread is dead: the worker starts another engine when this process is gone
         except EngineError as error:
-            self._send(Broken(request_id, error))
+            self._give_error(request_id, error)
 
-    def _send(self, message: FromEngine) -> None:
-        try:
-            with self._send_lock:
-                self._pipe.send(message)
-        except OSError:
+    def _give_error(self, request_id: int, error: EngineError) -> None:
+        """Tell it, or end with the engine, whose thread is dead: then the worker starts another one."""
+        if isinstance(error, DeviceLost):
+            # Before the end, so that the worker knows of it as soon as of the end.
+            self._pipe.send(DeviceGone(str(error).partition("\n")[0]))
+            os._exit(DEVICE_LOST_EXIT_CODE)
+        if isinstance(error, EngineClosed):
             os._exit(1)
+        self._pipe.send(Broken(request_id, error))

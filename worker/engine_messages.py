@@ -40,6 +40,22 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """A record of one of the engine's loggers; `level` is logging's."""
+
+    logger: str
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceGone:
+    """The last word of an engine whose device was lost; what is in it has no other fault."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     request_id: int
     result: Result
@@ -54,4 +70,4 @@ class Broken:
 
 
 ToEngine = Submit | Cancel
-FromEngine = Loaded | LoadFailed | Stepped | Finished | Broken
+FromEngine = Loaded | LoadFailed | Stepped | Logged | DeviceGone | Finished | Broken

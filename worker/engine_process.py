@@ -6,19 +6,34 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from queue import SimpleQueue
 
 from engine import EngineConfig, EngineError, ModelError, Request
 from worker import engine_child, stall
-from worker.engine_messages import Broken, Cancel, Finished, FromEngine, Result, Stepped, Submit, ToEngine
-from worker.engine_start import Main, start_child
+from worker.engine_life import EngineEnd, EngineLife, end_reason
+from worker.engine_log import log_again
+from worker.engine_messages import (
+    Broken,
+    Cancel,
+    DeviceGone,
+    Finished,
+    FromEngine,
+    Logged,
+    Result,
+    Stepped,
+    Submit,
+    ToEngine,
+)
+from worker.engine_start import Child, Main, start_child
 from worker.periodic import Periodic
 from worker.stall import Quiet, Signs
 
 log = logging.getLogger(__name__)
 
-_RESTART_PAUSE_S = 0.2
 _CLOSE_LIMIT_S = 5.0
+_END_LIMIT_S = 10.0
+_END_LOOK_INTERVAL_S = 0.02
 _MAX_LOOK_INTERVAL_S = 1.0
 
 
@@ -26,6 +41,12 @@ class EngineDied(EngineError):
     """The engine's process ended with this request in it; the request itself may be blameless."""
 
     code = "died"
+
+
+class EngineLostDevice(EngineDied):
+    """It ended because its device failed; no request is to blame, unless it happens again and again."""
+
+    code = "device_lost"
 
 
 class EngineUnavailable(EngineError):
@@ -62,6 +83,9 @@ class EngineProcess:
         self.max_model_len = self._child.loaded.max_model_len
         self.abilities = self._child.loaded.abilities
         self.num_layers = self._child.loaded.num_layers
+        self.life = EngineLife(started_at_s=time.monotonic())
+        self._device_gone: DeviceGone | None = None  # what this engine has said of its end
+        self._was_stuck = False
         self._signs = Signs()
         self._quiet = Quiet(self._signs, time.monotonic())
         self._ready.set()
@@ -83,8 +107,10 @@ class EngineProcess:
         Cancelling the future cancels the request there.
 
         Raises:
-            EngineUnavailable: it has been closed.
+            EngineUnavailable: it has been closed, or there is an outage.
         """
+        if (outage := self.life.outage) is not None:
+            raise EngineUnavailable(outage)
         request_id = next(self._ids)
         future: Future[Result] = Future()
         with self._lock:
@@ -149,6 +175,10 @@ class EngineProcess:
             case Finished(request_id) | Broken(request_id):
                 self._signs = Signs(signs.num_starts, signs.num_steps, signs.num_results + 1)
                 self._answer(request_id, message)
+            case Logged():
+                log_again(message)
+            case DeviceGone():
+                self._device_gone = message
             case _:
                 raise AssertionError(message)
 
@@ -169,25 +199,64 @@ class EngineProcess:
         with self._lock:
             self._ready.clear()
             died = list(self._sent)
-        self._fail(died, EngineDied, "the engine process died with this request in it")
+        if self._device_gone is None:
+            self._fail(died, EngineDied, "the engine process died with this request in it")
+            self._wait_for_end()
+            reason = end_reason(self._child.process.exitcode, was_stuck=self._was_stuck)
+            self.life = self.life.died(EngineEnd(reason, datetime.now(UTC)))
+        else:
+            detail = self._device_gone.detail
+            self.life = self.life.lost_device(detail, datetime.now(UTC), time.monotonic())
+            message = f"the engine's device was lost with this request in it: {detail}"
+            self._fail(died, EngineLostDevice, message)
         self._restart()
 
     def _restart(self) -> None:
-        while not self._closed.wait(_RESTART_PAUSE_S):
-            self._child.process.join()
-            log.error("action=engine_restart exit_code=%s", self._child.process.exitcode)
+        """Start another engine, however often it takes; in an outage, nobody waits for that."""
+        while True:
+            if self.life.outage is not None:
+                self._fail(self._ids_of_pending(), EngineUnavailable, self.life.outage)
+            if self._closed.wait(self.life.pause_s):
+                return
             try:
-                child = start_child(self._main, self._config, self._closed.is_set)
+                child = self._start_again()
             except ModelError as error:
                 log.error("action=engine_restart_failed error=%s", error)
-                message = f"the engine died and no other one starts: {error}"
-                self._fail(self._ids_of_pending(), EngineUnavailable, message)
+                self.life = self.life.start_failed(str(error))
                 continue
-            with self._lock:
-                self._child = child
-                self._signs = Signs(self._signs.num_starts + 1)
-                self._ready.set()
+            self._take_over(child)
             return
+
+    def _start_again(self) -> Child:
+        """Raises ModelError, also for another model, as it is where a lost GPU isn't seen any more."""
+        if not self._wait_for_end():
+            raise ModelError("the process of the last one doesn't end, as where a GPU's driver hangs")
+        log.error("action=engine_restart exit_code=%s", self._child.process.exitcode)
+        child = start_child(self._main, self._config, self._closed.is_set)
+        if (fingerprint := child.loaded.fingerprint) != self.fingerprint:
+            child.end()
+            raise ModelError(
+                f"the model came up as {fingerprint}, and jobs were promised {self.fingerprint}: name the "
+                "device (--device cuda:0), and look whether it is there"
+            )
+        return child
+
+    def _wait_for_end(self) -> bool:
+        """Whether the process has left its memory, and its device's, to the next one."""
+        # Not `join`, which waits with the kernel where that waits for a driver, after the pipe is closed.
+        deadline_s = time.monotonic() + _END_LIMIT_S
+        while self._child.process.is_alive():
+            if time.monotonic() > deadline_s or self._closed.wait(_END_LOOK_INTERVAL_S):
+                return False
+        return True
+
+    def _take_over(self, child: Child) -> None:
+        with self._lock:
+            self._child = child
+            self._device_gone, self._was_stuck = None, False
+            self._signs = Signs(self._signs.num_starts + 1)
+            self.life = self.life.restarted(time.monotonic())
+            self._ready.set()
 
     def _end_if_stuck(self) -> None:
         with self._lock:
@@ -197,6 +266,7 @@ class EngineProcess:
         )
         if self._quiet.for_s > self._stall_limit_s:
             log.error("action=engine_kill reason=stuck quiet_s=%.0f pid=%s", self._quiet.for_s, process.pid)
+            self._was_stuck = True
             process.kill()  # the reader sees its end and starts another
 
     def _ids_of_pending(self) -> list[int]:

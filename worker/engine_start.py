@@ -8,7 +8,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from engine import EngineConfig, ModelError
-from worker.engine_messages import Loaded, LoadFailed
+from worker.engine_log import log_again
+from worker.engine_messages import Loaded, LoadFailed, Logged
 
 Main = Callable[[Connection, EngineConfig], None]
 """What the child runs: it says `Loaded` or `LoadFailed`, then serves requests."""
@@ -24,6 +25,11 @@ class Child:
     process: BaseProcess
     pipe: Connection
     loaded: Loaded
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
 
 
 def start_child(main: Main, config: EngineConfig, is_given_up: Callable[[], bool]) -> Child:
@@ -48,15 +54,20 @@ def start_child(main: Main, config: EngineConfig, is_given_up: Callable[[], bool
 
 def _answer(process: BaseProcess, pipe: Connection, is_given_up: Callable[[], bool]) -> Loaded | LoadFailed:
     deadline_s = time.monotonic() + _LOAD_LIMIT_S
-    while not pipe.poll(_LOOK_INTERVAL_S):
+    while time.monotonic() < deadline_s:
         if is_given_up():
             return LoadFailed("the worker ended while the model was loaded")
-        if time.monotonic() > deadline_s:
-            return LoadFailed(f"the model was not loaded within {_LOAD_LIMIT_S:.0f} s")
-    try:
-        answer = pipe.recv()
-    except (EOFError, OSError):
-        process.join()
-        return LoadFailed(f"the engine process ended with code {process.exitcode} while loading the model")
-    assert isinstance(answer, Loaded | LoadFailed), answer
-    return answer
+        if not pipe.poll(_LOOK_INTERVAL_S):
+            continue
+        try:
+            answer = pipe.recv()
+        except (EOFError, OSError):
+            process.join()
+            return LoadFailed(
+                f"the engine process ended with code {process.exitcode} while loading the model"
+            )
+        if isinstance(answer, Loaded | LoadFailed):
+            return answer
+        assert isinstance(answer, Logged), answer
+        log_again(answer)
+    return LoadFailed(f"the model was not loaded within {_LOAD_LIMIT_S:.0f} s")

@@ -13,7 +13,7 @@ from jobs.calibration import Prior, freeze_prior, read_prior, read_sample
 from jobs.outcome import Usage
 from jobs.shards import CorruptObjectError
 from jobs.stores import ObjectStore
-from worker.engine_process import EngineDied
+from worker.engine_process import EngineDied, EngineLostDevice
 from worker.likeness import Likeness
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,8 @@ class JobPrior:
             return await learn(())
         try:
             return await learn(await asyncio.to_thread(self._sample))
+        except EngineLostDevice:
+            raise
         except EngineDied:
             self._deaths[self._job_id] += 1
             raise

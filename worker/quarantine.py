@@ -55,7 +55,7 @@ class Quarantine:
         Raises:
             QuarantineBusy: another shard is in it.
             ModelError: there is no room for a second engine here; the shard is no longer a suspect.
-            EngineError, StoreError: as `run_rows` does, but never EngineDied.
+            EngineError, StoreError: as `run_rows` does; of the EngineDied only EngineLostDevice.
         """
         if not self._busy.acquire(blocking=False):
             raise QuarantineBusy("another suspect shard is in this worker's quarantine")

@@ -9,10 +9,12 @@ from jobs.outcome import Code
 from jobs.papers import NoSuchJobError
 from jobs.shards import NewerFormatError
 from jobs.stores import StoreUnavailable
-from worker.engine_process import EngineDied, EngineUnavailable
+from worker.engine_process import EngineDied, EngineLostDevice, EngineUnavailable
 from worker.quarantine import QuarantineBusy
 
 MAX_ATTEMPTS = 3
+MAX_LOST_DEVICES = 5
+"""More than of attempts: devices fail by themselves. Still it may be the rows that break the kernels."""
 
 
 class Decision(StrEnum):
@@ -42,7 +44,14 @@ _SAY_NOTHING = (
 
 
 def decide(error: Exception, attempts: int) -> Decision:
-    """`attempts` counts this one, if this kind of error counts."""
+    """`attempts` counts this one, if this kind of error counts; lost devices are counted by themselves.
+
+    A shard that was there when a second device was lost runs alone from then on, so that the others get done.
+    """
+    if isinstance(error, EngineLostDevice):
+        if attempts >= MAX_LOST_DEVICES:
+            return Decision.FAIL_ROWS
+        return Decision.GIVE_BACK if attempts == 1 else Decision.SUSPECT
     if isinstance(error, EngineDied):
         return Decision.SUSPECT
     if not counts_as_attempt(error):

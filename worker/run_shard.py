@@ -17,11 +17,13 @@ from jobs.shards import CorruptObjectError, decode_shard, salvaged_rows
 from jobs.stores import ObjectStore
 from worker.checkpoints import Checkpoints
 from worker.drain import Drain, DrainOver
+from worker.engine_process import EngineLostDevice
 from worker.halted import GivenBack, halted_outcome
 from worker.heads import Heads
 from worker.job_prior import JobPriors
 from worker.leases import Leases
 from worker.model import Model
+from worker.outage import Outage
 from worker.quarantine import Quarantine
 from worker.retry import Decision, OtherModelError, code_of, counts_as_attempt, decide, reason_for_log
 from worker.row_text import RowTexts
@@ -48,6 +50,7 @@ class ShardRunner:
         checkpoints: Checkpoints,
         drain: Drain,
         texts: RowTexts,
+        outage: Outage = Outage(),  # noqa: B008 (a frozen value)
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -58,6 +61,7 @@ class ShardRunner:
         self._checkpoints = checkpoints
         self._drain = drain
         self._texts = texts
+        self._outage = outage
         self._heads = Heads(store)
         self._priors = JobPriors(store)
 
@@ -83,6 +87,8 @@ class ShardRunner:
             self._after_error(job_id, shard_no, error)
         finally:
             self._leases.release(job_id, unit)
+            # Without the lease: another worker may have the shard, and we don't take the next one at once.
+            self._outage.wait(lambda: self._drain.has_begun)
 
     def _run_held(self, job_id: str, shard_no: int) -> None:
         manifest = read_manifest(self._store, job_id)
@@ -92,6 +98,7 @@ class ShardRunner:
         halt = controls.halt(datetime.now(UTC))
         if halt is None:  # what is stopped needs no model, and the promised one may never come again
             self._check_model(manifest)
+            self._outage.refuse()
         rows = self._read_rows(manifest, shard_no)
         with self._checkpoints.opened(job_id, shard_no) as memory:
             done = memory.outcomes
@@ -154,7 +161,7 @@ class ShardRunner:
     def _after_error(self, job_id: str, shard_no: int, error: Exception) -> None:
         try:
             self._ledger.forget_progress(job_id, shard_no)
-            attempts = self._ledger.count_attempt(job_id, shard_no) if counts_as_attempt(error) else 0
+            attempts = self._count(job_id, shard_no, error)
             decision = decide(error, attempts)
             log.warning(
                 "action=%s job=%s shard=%s attempts=%s code=%s error=%s: %s",
@@ -167,6 +174,12 @@ class ShardRunner:
         except Exception:
             # Nothing more can be done here and now; the lease goes, and the reconciler sees to it.
             log.exception("action=give_up job=%s shard=%s", job_id, shard_no)
+
+    def _count(self, job_id: str, shard_no: int, error: Exception) -> int:
+        """How often it has happened to the shard, this time included; 0 for what isn't counted."""
+        if isinstance(error, EngineLostDevice):
+            return self._ledger.count_lost_device(job_id, shard_no)
+        return self._ledger.count_attempt(job_id, shard_no) if counts_as_attempt(error) else 0
 
     def _fail_rows(self, job_id: str, shard_no: int, error: Exception) -> None:
         manifest = read_manifest(self._store, job_id)

@@ -9,7 +9,7 @@ from engine import EngineError
 from jobs.manifest import Row
 from jobs.outcome import Code, Counts, Outcome, Usage
 from worker.bisection import Bisection
-from worker.engine_process import EngineDied
+from worker.engine_process import EngineDied, EngineLostDevice
 from worker.halted import halted_outcome
 from worker.kinds import Kind
 from worker.rows import Note, ReadText, Watch, run_rows
@@ -27,7 +27,8 @@ async def run_suspect_rows(
     `note` is not told of poison, which ends a row only when it is on the dead-letter list.
 
     Raises:
-        EngineError, StoreError, GivenBack: as `run_rows` does, but never EngineDied.
+        EngineLostDevice: which says nothing of the rows.
+        EngineError, StoreError, GivenBack: as `run_rows` does, but never another EngineDied.
     """
     await _prepare(kind)
     suspects = _Suspects(rows, _Prepared(kind), read_text, watch, note)
@@ -45,6 +46,8 @@ async def run_suspect_rows(
 async def _prepare(kind: Kind) -> None:
     try:
         await kind.prepare()
+    except EngineLostDevice:
+        raise
     except EngineDied as error:
         # No row was in it. Should it go on like this, the job's own instructions are the poison.
         raise EngineError("the engine's process died of what all rows of the job need") from error
@@ -91,6 +94,8 @@ class _Suspects:
                 rows, self._kind, self._read_text, lambda counts: self._watch(before + counts), self._finish
             )
             self.note(*outcomes)
+        except EngineLostDevice:
+            raise
         except EngineDied:
             left = sum(row_id not in self.outcomes for row_id in group)
             log.warning("action=narrow rows=%s unfinished=%s", len(group), left)

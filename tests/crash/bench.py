@@ -52,6 +52,10 @@ class StubWorker:
     def said(self) -> str:
         return self.log.read_text()
 
+    def lose_device(self) -> None:
+        """Its engine's next answer is that its device is gone."""
+        self.answers.with_name(f"{self.answers.name}.lose").touch()
+
     @property
     def processes(self) -> list[psutil.Process]:
         """The worker's, its engine's, and what else it has started."""

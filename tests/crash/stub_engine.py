@@ -8,18 +8,20 @@ import threading
 import time
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from engine import (
     BestChoice,
     ChoiceScores,
     Completion,
+    DeviceLost,
     Embedding,
     EngineConfig,
     FinishReason,
     Request,
     Usage,
 )
-from worker.engine_child import Desk
+from worker.engine_child import Desk, SharedPipe
 from worker.engine_messages import Loaded, Result
 
 FINGERPRINT = "stub"
@@ -27,18 +29,19 @@ MAX_MODEL_LEN = 400  # tokens
 
 
 def main(pipe: Connection, config: EngineConfig, *, log: str, answer_s: float) -> None:
-    """What the engine's process runs; see `EngineProcess`."""
+    """What the engine's process runs; see `EngineProcess`. A file beside the log makes it lose its device."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     pipe.send(Loaded(FINGERPRINT, MAX_MODEL_LEN))
     stub = StubEngine(log, answer_s)
-    Desk(pipe, stub.submit, lambda: stub.num_answers).serve()
+    Desk(SharedPipe(pipe), stub.submit, lambda: stub.num_answers).serve()
 
 
 class StubEngine:
     """Answers a request by the hash of its prompt, which is a line of the log, too."""
 
     def __init__(self, log: str, answer_s: float) -> None:
+        self._order_to_lose = Path(f"{log}.lose")
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._answer_s = answer_s
         self.num_answers = 0
@@ -55,6 +58,9 @@ class StubEngine:
             request, future = self._waiting.get()
             if future.set_running_or_notify_cancel():
                 time.sleep(self._answer_s)  # stands for the work
+                if self._order_to_lose.exists():
+                    self._order_to_lose.unlink()
+                    future.set_exception(DeviceLost("CUDA error: uncorrectable ECC error encountered"))
                 os.write(self._log, f"{prompt_digest(request)}\n".encode())
                 self.num_answers += 1
                 future.set_result(answer(request))

@@ -9,7 +9,8 @@ from engine import Sampling
 from engine.edge_logprobs import LOGITS_ROWS, edge_logprobs
 from engine.heads import Head
 from engine.layer_tap import LayerTap
-from engine.reading import make_tap, place, read
+from engine.reading import make_tap, read
+from engine.rows import PlacedChunk, place, row_order
 from engine.sampler import sample
 from engine.sequence import Chunk, Sequence
 from engine.trie import ChoiceTrie
@@ -43,6 +44,11 @@ class Model:
         self.lm_head = torch.nn.Linear(HIDDEN, VOCABULARY, bias=False).to(device)
 
 
+def in_rows(chunks: list[Chunk]) -> list[PlacedChunk]:
+    """As a CPU's pass has them."""
+    return place(chunks, row_order(chunks))
+
+
 def chunks() -> list[Chunk]:
     """All kinds of work, the last chunk of each or one before."""
     made = []
@@ -70,8 +76,8 @@ def hidden_states(device: str) -> torch.Tensor:
 @torch.inference_mode()
 def test_nothing_on_the_device_is_looked_at_before_it_is_copied() -> None:
     # There are no numbers on this device: whatever asks for one fails, or for how many of them are not 0.
-    reading = read(place(chunks()), make_tap(chunks()), hidden_states("meta"), Head(Model("meta")))
-    here = read(place(chunks()), make_tap(chunks()), hidden_states("cpu"), Head(Model("cpu")))
+    reading = read(in_rows(chunks()), make_tap(chunks()), hidden_states("meta"), Head(Model("meta")))
+    here = read(in_rows(chunks()), make_tap(chunks()), hidden_states("cpu"), Head(Model("cpu")))
     assert reading.packed.is_meta
     assert reading.packed.shape == here.packed.shape
     assert reading.samples is not None
@@ -81,7 +87,7 @@ def test_nothing_on_the_device_is_looked_at_before_it_is_copied() -> None:
 @torch.inference_mode()
 def test_all_that_is_read_together_is_what_each_gives_alone() -> None:
     head, hidden = Head(Model("cpu")), hidden_states("cpu")
-    reading = read(placed := place(chunks()), make_tap(chunks()), hidden, head)
+    reading = read(placed := in_rows(chunks()), make_tap(chunks()), hidden, head)
     assert reading.packed.dtype is torch.float64
     assert reading.packed.ndim == 1
     results = reading.unpack(reading.packed.clone())
@@ -89,7 +95,7 @@ def test_all_that_is_read_together_is_what_each_gives_alone() -> None:
     assert list(map(type, results)) == kinds
     for item in placed:
         rows = hidden[item.rows]
-        one = read(place([item.chunk]), make_tap([item.chunk]), rows, head)
+        one = read(in_rows([item.chunk]), make_tap([item.chunk]), rows, head)
         (alone,) = one.unpack(one.packed)
         assert_alike(results[item.index], alone)
 
@@ -114,18 +120,18 @@ def test_a_pass_that_ends_at_a_layer_gives_its_sums_and_one_that_gives_nothing_i
     chunk = Chunk(Sequence([1, 2], Pooling("mean", 1)), 0, 2, is_last=True)
     tap = LayerTap({1}, whole=True)
     tap.take(1, states := torch.randn(2, HIDDEN))
-    reading = read(place([chunk]), tap, None, Head(Model("cpu")))
+    reading = read(in_rows([chunk]), tap, None, Head(Model("cpu")))
     (sums,) = reading.unpack(reading.packed)
     assert sums == HiddenSums(states.double().sum(0).tolist(), states[1].double().tolist())
     unfinished = Chunk(generation(SAMPLINGS[0], 8), 0, 3, is_last=False)
-    empty = read(place([unfinished]), make_tap([unfinished]), torch.randn(3, HIDDEN), Head(Model("cpu")))
+    empty = read(in_rows([unfinished]), make_tap([unfinished]), torch.randn(3, HIDDEN), Head(Model("cpu")))
     assert empty.unpack(empty.packed) == [None]
 
 
 @torch.inference_mode()
 def test_ids_stay_on_the_device_in_the_order_of_their_chunks() -> None:
     given = chunks()
-    reading = read(place(given), make_tap(given), hidden_states("cpu"), Head(Model("cpu")))
+    reading = read(in_rows(given), make_tap(given), hidden_states("cpu"), Head(Model("cpu")))
     assert reading.samples is not None
     results = zip(given, reading.unpack(reading.packed), strict=True)
     on_host = {chunk.sequence: result.token_id for chunk, result in results if isinstance(result, Sampled)}

@@ -97,7 +97,6 @@ def test_settings_that_do_not_fit_the_model_are_refused(
         {"dtype": "int8"},
         {"block_tokens": 0},
         {"block_tokens": "x"},
-        {"block_tokens": None},
         {"block_tokens": True},
         {"max_sequences": -1},
         {"max_sequences": 1.5},

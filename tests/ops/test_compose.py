@@ -1,4 +1,4 @@
-"""compose.yaml and the image, checked by Compose itself; it needs no engine for that."""
+"""compose.yaml, the file for GPUs and the image, checked by Compose itself; it needs no engine for that."""
 
 import json
 import os
@@ -16,10 +16,12 @@ COMPOSE = Path(sys.executable).with_name("docker-compose")
 DOCKERFILE = (ROOT / "ops" / "Dockerfile").read_text()
 
 
-def compose_config(**environment: str) -> dict[str, Any]:
-    """The file as Compose understands it, with nothing in the environment but what is given."""
+def compose_config(*more_files: str, profile: str = "*", **environment: str) -> dict[str, Any]:
+    """The files as Compose understands them, with nothing in the environment but what is given."""
+    files = [part for file in ("compose.yaml", *more_files) for part in ("--file", file)]
     done = subprocess.run(
-        [COMPOSE, "--file", ROOT / "compose.yaml", "--profile", "*", "config", "--format", "json"],
+        [COMPOSE, *files, "--profile", profile, "config", "--format", "json"],
+        cwd=ROOT,
         env={"PATH": os.defpath, "HOME": "/nonexistent", "COMPOSE_DISABLE_ENV_FILE": "1"} | environment,
         capture_output=True,
         text=True,
@@ -90,6 +92,58 @@ def test_queue_store_and_models_outlive_their_containers(services: dict[str, Any
     kept = {name: [v["source"] for v in services[name]["volumes"]] for name in ("valkey", "store", "worker")}
     assert kept == {"valkey": ["valkey"], "store": ["store"], "worker": ["models"]}
     assert services["valkey"]["command"][1:3] == ["--appendonly", "yes"]
+
+
+GPU_FILE = "ops/compose.gpu.yaml"
+GPU_WORKERS = [f"gpu{number}" for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def gpu_services() -> dict[str, Any]:
+    found: dict[str, Any] = compose_config(GPU_FILE, profile="none")["services"]
+    return found
+
+
+def test_a_host_with_eight_gpus_has_a_worker_for_each_and_none_on_the_cpu(
+    gpu_services: dict[str, Any],
+) -> None:
+    assert set(gpu_services) == {"valkey", "store", *GPU_WORKERS}
+    devices = [gpu_services[name]["deploy"]["resources"]["reservations"]["devices"] for name in GPU_WORKERS]
+    assert devices == [
+        [{"driver": "nvidia", "device_ids": [str(number)], "capabilities": ["gpu"]}] for number in range(8)
+    ]
+    assert {gpu_services[name]["environment"]["BYDAWN_DEVICE"] for name in GPU_WORKERS} == {"cuda:0"}
+
+
+def test_a_worker_on_a_gpu_is_the_other_one_in_all_but_its_device_and_its_image(
+    services: dict[str, Any], gpu_services: dict[str, Any]
+) -> None:
+    for name in GPU_WORKERS:
+        its_own = {"build", "deploy", "environment", "image"}
+        alike = {key: value for key, value in gpu_services[name].items() if key not in its_own}
+        assert alike == {key: value for key, value in services["worker"].items() if key not in its_own}
+        environment = gpu_services[name]["environment"]
+        assert environment.items() >= services["worker"]["environment"].items()
+        assert environment.keys() - services["worker"]["environment"] == {"BYDAWN_DEVICE", "TRITON_CACHE_DIR"}
+
+
+def test_compiled_kernels_are_kept_in_a_volume_that_the_workers_share(gpu_services: dict[str, Any]) -> None:
+    for name in GPU_WORKERS:
+        (volume,) = gpu_services[name]["volumes"]
+        assert volume["source"] == "models"
+        assert gpu_services[name]["environment"]["TRITON_CACHE_DIR"].startswith(volume["target"] + "/")
+
+
+def test_the_image_for_gpus_has_torch_with_cuda_whatever_index_the_environment_names(
+    services: dict[str, Any],
+) -> None:
+    config = compose_config(GPU_FILE, PIP_EXTRA_INDEX_URL="https://cpu.example/simple")["services"]
+    assert config["worker"]["build"]["args"] == {"PIP_EXTRA_INDEX_URL": "https://cpu.example/simple"}
+    for name in GPU_WORKERS:
+        assert config[name]["image"] != services["worker"]["image"]
+        arguments = config[name]["build"]["args"]
+        assert arguments == {"PIP_EXTRA_INDEX_URL": "", "APT_PACKAGES": "gcc libc6-dev"}
+        assert all(f"\nARG {argument}\n" in DOCKERFILE for argument in arguments)
 
 
 def test_the_image_runs_the_command_itself_and_not_as_root() -> None:

@@ -238,6 +238,28 @@ def test_the_status_of_a_waiting_job_says_when_nobody_works_for_it(
     assert nobody not in run("status", JOB)[1]
 
 
+def test_queues_tell_of_engines_that_ended_where_some_have(run: Run, ledger: Ledger, job: Manifest) -> None:
+    sound: dict[str, str | int | None] = {
+        "model": "tiny",
+        "running_shards": 1,
+        "engine_restarts": 0,
+        "engine_outage": None,
+    }
+    ledger.tell_worker("sound", sound | {"last_engine_end": None, "last_engine_end_at": None}, 60)
+    assert "restarts" not in run("queues")[1]
+    for name, restarts, outage, reason, at in (
+        ("earlier", 2, None, "stuck", "2026-11-27T05:00:00+00:00"),
+        ("sick", 3, "the engine's device was lost", "device_lost", "2026-11-27T06:00:00+00:00"),
+    ):
+        ends: dict[str, str | int | None] = {"last_engine_end": reason, "last_engine_end_at": at}
+        ledger.tell_worker(name, sound | ends | {"engine_restarts": restarts, "engine_outage": outage}, 60)
+    (queue,) = json.loads(run("queues", "--json")[1])
+    assert (queue["workers"], queue["without_engine"], queue["engine_restarts"]) == (3, 1, 5)
+    assert queue["last_engine_end"] == {"reason": "device_lost", "at": "2026-11-27T06:00:00Z"}
+    told = run("queues")[1]
+    assert ("restarts" in told, "device_lost, " in told) == (True, True)
+
+
 def test_a_paused_job_waits_for_no_worker(run: Run, job: Manifest) -> None:
     run("pause", JOB)
     assert "no worker" not in run("status", JOB)[1]

@@ -38,6 +38,7 @@ from worker.engine_messages import Result
 from worker.engine_process import EngineProcess
 from worker.leases import Leases
 from worker.model import Model
+from worker.outage import Outage
 from worker.parse_process import ParseLimits
 from worker.quarantine import Quarantine
 from worker.row_text import RowTexts
@@ -216,6 +217,7 @@ class Bench:
         quarantine: Quarantine | None = None,
         worker_id: str = "me",
         texts: RowTexts | None = None,
+        outage: Outage | None = None,
     ) -> ShardRunner:
         """One worker's."""
         leases = leases or self.leases(worker_id)
@@ -233,6 +235,7 @@ class Bench:
             checkpoints,
             drain,
             texts or row_texts(self.store),
+            outage or Outage(),
         )
 
 

@@ -1,5 +1,6 @@
 """The pipe between worker and engine: nobody waits for ever, whoever dies, and no process is left behind."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 from engine import Embedding, EngineConfig, ModelError, Request, RequestTooLong
 from tests.worker import stub_engine
 from worker.engine_messages import Result
-from worker.engine_process import EngineDied, EngineProcess, EngineUnavailable
+from worker.engine_process import EngineDied, EngineLostDevice, EngineProcess, EngineUnavailable
 
 pytestmark = pytest.mark.integration
 
@@ -129,7 +130,8 @@ def test_requests_that_are_handed_in_while_the_engine_dies_end_as_died_or_answer
     engine: EngineProcess,
 ) -> None:
     raised: list[Exception] = []
-    futures: list[Future[Result]] = []
+    futures = [engine.submit(Request(prompt="hang"))]
+    assert _running(engine) == 1, "one at least dies"
     dying = threading.Event()
 
     def hand_in() -> None:
@@ -148,9 +150,9 @@ def test_requests_that_are_handed_in_while_the_engine_dies_end_as_died_or_answer
     for thread in threads:
         thread.join(timeout=30)
     assert raised == []
-    wait(futures[:100], timeout=10)  # the death has been noticed
+    running = _running(engine)  # in the new engine, when all that died has been told
     waiting = sum(not future.done() for future in futures)
-    assert _running(engine) == waiting, "in the new engine"
+    assert running == waiting
     assert waiting < len(futures)
     assert {type(future.exception()) for future in futures if future.done()} == {EngineDied}
 
@@ -220,6 +222,101 @@ def test_requests_that_wait_for_an_engine_that_does_not_start_are_no_ones_victim
             return False
 
     assert _until(runs, 10), "it is tried until it starts"
+
+
+def test_a_lost_device_is_told_as_such_and_a_fresh_process_takes_over(
+    engine_of: Callable[..., EngineProcess],
+) -> None:
+    engine = engine_of()
+    hanging = engine.submit(Request(prompt="hang"))
+    assert _running(engine) == 1.0
+    first = engine.pid
+    lost = engine.submit(Request(prompt="lose"))
+    for future in (hanging, lost):
+        with pytest.raises(EngineLostDevice, match="illegal memory access"):
+            future.result(timeout=5)
+    assert _until(lambda: engine.life.num_restarts == 1, 10)
+    assert engine.life.last_end is not None
+    assert (engine.life.last_end.reason, engine.life.outage) == ("device_lost", None)
+    assert _running(engine) == 0
+    assert engine.pid != first
+
+
+def test_while_no_engine_can_be_had_on_a_lost_device_requests_fail_at_once_and_are_no_ones_victims(
+    engine_of: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    engine = engine_of()
+    (tmp_path / "weights gone").touch()
+    with pytest.raises(EngineLostDevice):
+        engine.submit(Request(prompt="lose")).result(timeout=5)
+    for _ in range(3):
+        with pytest.raises(EngineUnavailable, match=r"device was lost|weights are gone"):
+            engine.submit(Request(prompt="running"))
+    assert _until(lambda: "weights are gone" in str(engine.life.outage), 10)
+    (tmp_path / "weights gone").unlink()
+    assert _until(lambda: engine.life.outage is None, 10)
+    assert _running(engine) == 0
+
+
+def test_an_engine_that_comes_up_as_another_model_is_not_taken(
+    engine_of: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    """As with `device=auto`, when the GPU isn't seen any more."""
+    engine = engine_of()
+    (tmp_path / "on another device").touch()
+    _kill(engine)
+    assert _until(lambda: "came up as other, and jobs were promised stub" in str(engine.life.outage), 10)
+    (tmp_path / "on another device").unlink()
+    assert _until(lambda: engine.life.outage is None, 10)
+    assert (engine.life.num_restarts, _running(engine)) == (1, 0)
+
+
+def test_an_engine_whose_process_does_not_end_is_an_outage_and_keeps_no_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.engine_process._END_LIMIT_S", 0.3)
+    engine = EngineProcess(EngineConfig(model="stub"), stub_engine.main_that_lingers)
+    lingering = engine.pid
+    with pytest.raises(EngineDied):
+        engine.submit(Request(prompt="hang")).result(timeout=5)
+    assert _until(lambda: "doesn't end" in str(engine.life.outage), 10)
+    assert engine.life.last_end is not None
+    assert engine.life.last_end.reason == "no end"
+    with pytest.raises(EngineUnavailable, match="doesn't end"):
+        engine.submit(Request(prompt="running"))
+    assert lingering is not None
+    os.kill(lingering, signal.SIGKILL)
+    assert _until(lambda: engine.life.outage is None, 20)
+    engine.close()
+
+
+def test_what_the_engine_logs_is_in_the_workers_log(
+    engine_of: Callable[..., EngineProcess], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    engine = engine_of()
+    assert isinstance(engine.submit(Request(prompt="log")).result(timeout=10), Embedding)
+    assert _until(lambda: len([each for each in caplog.records if each.name == "engine.stub"]) == 2, 5)
+    while_loading, later = [each for each in caplog.records if each.name == "engine.stub"]
+    assert (while_loading.levelname, while_loading.message) == ("INFO", "half of the weights are loaded")
+    assert later.levelname == "ERROR"
+    assert "ZeroDivisionError" in later.message
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"), [("die", "exit code 9"), ("SIGKILL", "signal 9"), ("hang", "stuck")]
+)
+def test_how_an_engine_ended_is_told_in_a_word_or_two(
+    engine_of: Callable[..., EngineProcess], end: str, reason: str
+) -> None:
+    engine = engine_of(stall_limit_s=1.0)
+    if end == "SIGKILL":
+        _kill(engine)
+    else:
+        engine.submit(Request(prompt=end))
+    assert _until(lambda: engine.life.num_restarts == 1, 20)
+    assert engine.life.last_end is not None
+    assert engine.life.last_end.reason == reason
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])

@@ -11,6 +11,7 @@ import pytest
 from engine import Completion, EngineConfig, LabelScores, ModelError, Request, RequestTooLong, Sampling
 from tests.engine.encoders.tiny import LABELS, save_classifier
 from tests.engine.tiny import save_model
+from tests.worker import stub_engine
 from worker.engine_messages import Result
 from worker.engine_process import EngineDied, EngineProcess
 
@@ -76,3 +77,8 @@ def test_an_encoder_is_served_as_what_it_is(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_loaded_is_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nowhere"):
         EngineProcess(EngineConfig(model=str(tmp_path / "nowhere")))
+
+
+def test_whatever_keeps_an_engine_from_its_start_is_told_in_its_own_words() -> None:
+    with pytest.raises(ModelError, match="CUDA out of memory"):
+        EngineProcess(EngineConfig(), stub_engine.main_on_a_full_gpu)

@@ -16,7 +16,7 @@ from jobs.spec.classify import Calibration
 from jobs.stores import MemoryStore
 from tests.worker.fakes import fake_model, scores
 from worker.engine_messages import Result
-from worker.engine_process import EngineDied
+from worker.engine_process import EngineDied, EngineLostDevice
 from worker.job_prior import JobPrior, JobPriors
 from worker.kinds.classify import Classify
 
@@ -94,6 +94,24 @@ def test_a_sample_that_the_engine_dies_of_twice_is_left_alone(store: MemoryStore
         with pytest.raises(EngineDied):
             asyncio.run(priors.of(JOB).get(_no_examples, learn, 2))
     assert asyncio.run(priors.of(JOB).get(_no_examples, learn, 2)) == _prior(3.0)
+
+
+def test_a_sample_is_not_blamed_for_lost_devices(store: MemoryStore) -> None:
+    write_sample(store, JOB, ["a sound row"])
+    priors = JobPriors(store)
+    asked: list[Sequence[str]] = []
+
+    async def learn(texts: Sequence[str]) -> Prior:
+        asked.append(texts)
+        if len(asked) <= 3:
+            raise EngineLostDevice("lost")
+        return _prior(3.0)
+
+    for _ in range(3):
+        with pytest.raises(EngineLostDevice):
+            asyncio.run(priors.of(JOB).get(_no_examples, learn, 2))
+    assert asyncio.run(priors.of(JOB).get(_no_examples, learn, 2)) == _prior(3.0)
+    assert list(asked[-1]) == ["a sound row"]
 
 
 def test_what_breaks_while_it_is_learned_freezes_nothing(store: MemoryStore) -> None:

@@ -22,7 +22,9 @@ from tests.worker import stub_engine
 from tests.worker.fakes import FINGERPRINT, Bench, FakeTokenizer, make_job, rows
 from worker.engine_process import EngineProcess
 from worker.model import Model
+from worker.outage import Outage
 from worker.quarantine import Quarantine
+from worker.retry import MAX_LOST_DEVICES
 
 pytestmark = pytest.mark.integration
 
@@ -33,27 +35,36 @@ class Worker:
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench = bench
         self._folder = folder
+        self._engines: list[EngineProcess] = []
         self.engine = self._start()
         tokenizer = FakeTokenizer()
         tokenizer.words.extend(stub_engine.WORDS)
         model = Model("tiny", FINGERPRINT, 100, cast("Tokenizer", tokenizer), self.engine)
         self.quarantine = Quarantine(bench.store, bench.ledger, self._start)
-        self.runner = bench.runner(model, quarantine=self.quarantine)
+        outage = Outage(lambda: self.engine.life)
+        self.runner = bench.runner(model, quarantine=self.quarantine, outage=outage)
 
     def run_until_settled(self, manifest: Manifest, max_tries: int) -> list[Outcome]:
         """As the reconciler would: the shard is sent again whenever it was given back."""
         for _ in range(max_tries):
+            self._wait_for_engines()
             self.runner.run(manifest.job_id, 0)
             if (body := self.bench.store.get(layout.part(manifest.job_id, 0))) is not None:
                 return decode_part(body, manifest.job_id, 0)
         raise AssertionError(f"not settled after {max_tries} tries")
+
+    def _wait_for_engines(self) -> None:
+        deadline_s = time.monotonic() + 60
+        while any(engine.life.outage for engine in self._engines) and time.monotonic() < deadline_s:
+            time.sleep(0.02)
 
     def close(self) -> None:
         self.quarantine.close()
         self.engine.close()
 
     def _start(self) -> EngineProcess:
-        return EngineProcess(EngineConfig(model=str(self._folder)), stub_engine.main)
+        self._engines.append(EngineProcess(EngineConfig(model=str(self._folder)), stub_engine.main))
+        return self._engines[-1]
 
 
 @pytest.fixture
@@ -83,6 +94,29 @@ def test_a_row_that_kills_the_engine_ends_alone_as_poison_within_a_few_deaths(
     (letters,) = list_dead_letters(worker.bench.store)
     assert [row.id for row in letters.rows] == ["r11"]
     assert 3 <= len(list(tmp_path.glob("died *"))) <= 1 + 4 + 2, "once with the others, then in quarantine"
+
+
+def test_when_a_device_is_lost_its_rows_end_ok_on_the_next_engine_and_nothing_is_poison(
+    worker: Worker, tmp_path: Path
+) -> None:
+    manifest = _job(worker, "fine 1", "lose", "fine 2", "fine 3")
+    outcomes = worker.run_until_settled(manifest, max_tries=2)
+    assert [outcome.status for outcome in outcomes] == [Status.OK] * 4
+    assert len(list(tmp_path.glob("lost *"))) == 2, "one device was lost, the next engine answered"
+    assert worker.engine.life.num_restarts == 1
+    assert list(list_dead_letters(worker.bench.store)) == []
+
+
+def test_a_row_that_costs_a_device_each_time_ends_in_the_end_and_is_not_poison(
+    worker: Worker, tmp_path: Path
+) -> None:
+    (tmp_path / "losses").write_text("1000")
+    manifest = _job(worker, "fine 1", "lose")
+    outcomes = worker.run_until_settled(manifest, max_tries=MAX_LOST_DEVICES)
+    assert outcomes[1].code is Code.ENGINE_ERROR
+    assert "device was lost" in str(outcomes[1].message)
+    assert len(list(tmp_path.glob("lost *"))) == MAX_LOST_DEVICES
+    assert list(list_dead_letters(worker.bench.store)) == []
 
 
 def test_engines_that_are_killed_from_outside_condemn_nobody(worker: Worker, tmp_path: Path) -> None:

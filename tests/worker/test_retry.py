@@ -8,9 +8,18 @@ from jobs.outcome import Code
 from jobs.papers import NoSuchJobError
 from jobs.shards import CorruptObjectError, NewerFormatError
 from jobs.stores import StoreError, StoreUnavailable
-from worker.engine_process import EngineDied, EngineUnavailable
+from worker.engine_process import EngineDied, EngineLostDevice, EngineUnavailable
 from worker.quarantine import QuarantineBusy
-from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decide, reason_for_log
+from worker.retry import (
+    MAX_ATTEMPTS,
+    MAX_LOST_DEVICES,
+    Decision,
+    OtherModelError,
+    code_of,
+    counts_as_attempt,
+    decide,
+    reason_for_log,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +33,7 @@ from worker.retry import MAX_ATTEMPTS, Decision, OtherModelError, code_of, decid
         (EngineUnavailable(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (QuarantineBusy(), Decision.GIVE_BACK, Decision.GIVE_BACK, None),
         (EngineDied(), Decision.SUSPECT, Decision.SUSPECT, None),
+        (EngineLostDevice(), Decision.GIVE_BACK, Decision.SUSPECT, Code.ENGINE_ERROR),
         (ModelError(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (EngineError(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
         (OutOfMemory(), Decision.RETRY, Decision.FAIL_ROWS, Code.ENGINE_ERROR),
@@ -41,11 +51,19 @@ def test_each_error_has_its_decision(
         assert code_of(error) is code
 
 
+def test_a_shard_is_given_up_when_it_was_there_as_often_as_no_chance_explains_a_device_was_lost() -> None:
+    decisions = [decide(EngineLostDevice(), lost) for lost in range(1, MAX_LOST_DEVICES + 1)]
+    alone = [Decision.SUSPECT] * (MAX_LOST_DEVICES - 2)
+    assert decisions == [Decision.GIVE_BACK, *alone, Decision.FAIL_ROWS]
+    assert not counts_as_attempt(EngineLostDevice()), "it is counted by itself"
+
+
 def test_the_log_tells_what_became_of_the_engine() -> None:
-    errors = (OutOfMemory(), EngineDied(), EngineError(), StoreError())
+    errors = (OutOfMemory(), EngineDied(), EngineLostDevice(), EngineError(), StoreError())
     assert [reason_for_log(error) for error in errors] == [
         "out_of_memory",
         "died",
+        "device_lost",
         "step_failed",
         "internal_error",
     ]

@@ -15,7 +15,7 @@ from jobs.outcome import Code, Counts, Outcome, RowError, Status
 from jobs.spec import ClassifySpec, EmbedSpec, GenerateSpec, Label, Spec, SummarizeSpec
 from tests.worker.fakes import best_choice, completion, embedding, fake_model, rows, scores
 from worker.engine_messages import Result
-from worker.engine_process import EngineDied
+from worker.engine_process import EngineDied, EngineLostDevice
 from worker.kinds import make_kind
 from worker.model import Model
 from worker.rows import Note, ReadText, Watch
@@ -176,3 +176,18 @@ def test_an_engine_that_dies_of_the_jobs_own_instructions_condemns_no_row() -> N
     with pytest.raises(EngineError) as raised:
         _run(["a", "b"], spec=spec)
     assert not isinstance(raised.value, EngineDied), "or it would be a suspect for ever"
+
+
+@pytest.mark.parametrize("when", ["with the others", "in what all rows need"])
+def test_a_lost_device_says_nothing_of_the_rows_and_narrows_nothing(when: str) -> None:
+    model, engine = fake_model(
+        lambda prompt, _: EngineLostDevice("lost") if "poison" in prompt.lower() else scores(-1.0, -2.0)
+    )
+    labels = ("poison", "b") if when == "in what all rows need" else ("a", "b")
+    kind = make_kind(ClassifySpec(labels=tuple(Label(name=name) for name in labels)), model)
+    texts = ["a", "b"] if when == "in what all rows need" else ["a", "poison"]
+    told: list[Outcome] = []
+    with pytest.raises(EngineLostDevice):
+        asyncio.run(run_suspect_rows(rows(*texts), kind, _text, lambda _: None, told.append))
+    assert all(outcome.code is None for outcome in told)
+    assert sum("poison" in prompt.lower() for prompt in engine.prompts) <= 1 + len(labels)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from engine.gpu.paged_kv import FP8
 from engine.gpu.paged_prefill import RaggedBatch, TreeMasks, paged_prefill
 from engine.gpu.query_tiles import query_tiles
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.tile_sizes import FEWEST_ROWS, TileSize, prefill_tile
 from engine.masks import MaskMaker
 from engine.request import Sampling
+from engine.score_rule import ScoreRule
 from engine.sequence import Chunk, Sequence
 from engine.trie import ChoiceTrie
 from engine.work import Generation, Scoring
