@@ -202,11 +202,11 @@ def test_a_layers_weights_are_there_once_before_the_next_is_taken_over(family: s
     assert decoder is not None, "alive until here"
 
 
-class Launched(TorchDispatchMode):
+class Launched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Which of torch's operators run, and over which shapes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

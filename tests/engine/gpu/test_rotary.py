@@ -25,11 +25,16 @@ def norms_of(head_dim: int, dtype: torch.dtype) -> HeadNorms:
     return HeadNorms((1 + 0.3 * randn(2, head_dim, seed=6)).to(dtype), EPSILON)
 
 
+def parts_of(qkv: torch.Tensor, layout: HeadLayout) -> tuple[torch.Tensor, ...]:
+    """Queries, keys and values, each [num_tokens, heads, head_dim]."""
+    return torch.split(qkv.view(len(qkv), -1, layout.head_dim), layout.counts, dim=1)
+
+
 def defined(
     qkv: torch.Tensor, layout: HeadLayout, cos: torch.Tensor, sin: torch.Tensor, norms: HeadNorms | None
 ) -> torch.Tensor:
     """In float64, by complex numbers: a pair is a head's first and second half."""
-    query, key, value = qkv.double().view(len(qkv), -1, layout.head_dim).split(layout.counts, dim=1)
+    query, key, value = parts_of(qkv.double(), layout)
     turn = torch.complex(cos.double(), sin.double())[:, None, : layout.head_dim // 2]
     parts = []
     for index, heads in enumerate((query, key)):
@@ -40,6 +45,12 @@ def defined(
         turned = torch.complex(*normed.chunk(2, dim=-1)) * turn
         parts.append(torch.cat((turned.real, turned.imag), dim=-1))
     return torch.cat((*parts, value), dim=1).flatten(1)
+
+
+def assert_turned(actual: torch.Tensor, expected: torch.Tensor) -> None:
+    """As close as the dtype lets it be where a small number is left of large ones."""
+    most = max(float(expected.abs().max()), 1.0)
+    assert_close(actual / most, expected / most)
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,7 +71,7 @@ def test_any_shape(
     norms = norms_of(2 * half, dtype) if has_norms else None
     expected = defined(qkv, layout, cos, sin, norms)
     turn_heads(qkv, layout, cos, sin, norms)
-    assert_close(qkv, expected)
+    assert_turned(qkv, expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -70,7 +81,7 @@ def test_it_rounds_where_transformers_does(dtype: torch.dtype, has_norms: bool) 
     layout, norms = HeadLayout(6, 2, 24), norms_of(24, dtype)
     qkv = randn(17, layout.qkv_size, dtype=dtype)
     cos, sin = tables(17, 24, dtype)
-    query, key, value = qkv.clone().view(17, -1, 24).split(layout.counts, dim=1)
+    query, key, value = parts_of(qkv.clone(), layout)
     if has_norms:
         query, key = (as_qwen3(*pair) for pair in zip((query, key), norms.weights, strict=True))
     query, key = apply_rotary_pos_emb(query, key, cos, sin)
@@ -92,4 +103,4 @@ def test_what_stands_in_padding_rows_stays_there() -> None:
     qkv[1] = cos[1] = torch.nan
     expected = defined(qkv, layout, cos, sin, None)
     turn_heads(qkv, layout, cos, sin, None)
-    assert_close(qkv[::2], expected[::2])
+    assert_turned(qkv[::2], expected[::2])

@@ -15,14 +15,14 @@ from tests.engine.gpu.reference import assert_close, randn
 @given(st.integers(1, 5), st.integers(1, 2500), st.sampled_from(DTYPES))
 def test_each_number_goes_through_its_own_gate(num_rows: int, size: int, dtype: torch.dtype) -> None:
     gate_up = randn(num_rows, 2 * size, dtype=dtype)
-    gate, up = gate_up.double().split(size, dim=1)
+    gate, up = gate_up.double().chunk(2, dim=1)
     assert_close(silu_product(gate_up), silu(gate) * up)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_it_rounds_where_transformers_does(dtype: torch.dtype) -> None:
     gate_up = 3 * randn(9, 2 * 1100, dtype=dtype)
-    gate, up = gate_up.split(1100, dim=1)
+    gate, up = gate_up.chunk(2, dim=1)
     assert_as_modules(silu_product(gate_up), silu(gate) * up)
 
 
@@ -35,5 +35,5 @@ def test_gates_that_are_far_open_or_shut_make_no_nan() -> None:
 def test_what_stands_in_padding_rows_stays_there() -> None:
     gate_up = randn(3, 2 * 40)
     gate_up[1] = torch.nan
-    gate, up = gate_up.double().split(40, dim=1)
+    gate, up = gate_up.double().chunk(2, dim=1)
     assert_close(silu_product(gate_up)[::2], (silu(gate) * up)[::2])
