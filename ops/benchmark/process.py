@@ -26,7 +26,14 @@ class SystemFailed(Exception):
 class SystemProcess:
     """Runs in a process group of its own, which is stopped whenever it has no turn."""
 
-    def __init__(self, python: str, module: str, settings: dict[str, Any], log: Path) -> None:
+    def __init__(
+        self,
+        python: str,
+        module: str,
+        settings: dict[str, Any],
+        log: Path,
+        load_timeout_s: float = LOAD_TIMEOUT_S,
+    ) -> None:
         """Start it and wait until it has loaded; raises SystemFailed."""
         self._log = log
         self._unread = b""
@@ -46,20 +53,20 @@ class SystemProcess:
                 log.unlink()
                 raise SystemFailed(f"{python} does not start: {error.strerror}") from error
         try:
-            self.versions: dict[str, str] = self._read(LOAD_TIMEOUT_S)["versions"]
+            self.versions: dict[str, str] = self._read(load_timeout_s)["versions"]
             self._signal(signal.SIGSTOP)
         except BaseException:
             self.end()
             raise
 
-    def run(self, turn: Turn) -> Answer:
+    def run(self, turn: Turn, timeout_s: float = TURN_TIMEOUT_S) -> Answer:
         """Let it run a turn, with the machine to itself; raises SystemFailed."""
         with self._awake():
             assert self._process.stdin is not None
             with suppress(BrokenPipeError):  # its last words are read below
                 self._process.stdin.write(json.dumps(asdict(turn)).encode() + b"\n")
                 self._process.stdin.flush()
-            return Answer(**self._read(TURN_TIMEOUT_S))
+            return Answer(**self._read(timeout_s))
 
     @contextmanager
     def _awake(self) -> Iterator[None]:
