@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,7 +44,7 @@ class SystemProcess:
                 self._process = subprocess.Popen(
                     command,
                     cwd=ROOT,
-                    env=_environment(),
+                    env=_environment(python),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stream,
@@ -77,7 +78,11 @@ class SystemProcess:
             self._signal(signal.SIGSTOP)
 
     def _read(self, timeout_s: float) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self._read_line(time.monotonic() + timeout_s))
+        deadline = time.monotonic() + timeout_s
+        # What a library prints while it is imported comes before anything of ours.
+        while not (line := self._read_line(deadline)).startswith(b"{"):
+            pass
+        message: dict[str, Any] = json.loads(line)
         if "error" in message:
             raise SystemFailed(f"{message['error']} (its log: {self._log})")
         return message
@@ -112,7 +117,8 @@ class SystemProcess:
             os.killpg(self._process.pid, number)
 
 
-def _environment() -> dict[str, str]:
+def _environment(python: str) -> dict[str, str]:
     # Ours is found through the working folder; another venv must not see our packages.
-    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    foreign = set() if python == sys.executable else {"PYTHONPATH", "VIRTUAL_ENV"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return kept | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"}

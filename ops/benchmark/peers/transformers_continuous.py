@@ -22,7 +22,8 @@ STEP_TOKENS = 512
 def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
     model = load_model(settings)
     generation = GenerationConfig(do_sample=False, eos_token_id=-1)
-    manager = model.init_continuous_batching(generation, _config(model.device))
+    kv_tokens = settings.get("kv_tokens", None if model.device.type == "cuda" else KV_TOKENS)
+    manager = model.init_continuous_batching(generation, _config(kv_tokens))
     manager.start()
 
     def run(turn: Turn) -> Answer:
@@ -36,11 +37,11 @@ def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
     return run, {"transformers": transformers.__version__, "torch": torch.__version__}
 
 
-def _config(device: torch.device) -> ContinuousBatchingConfig:
-    if device.type != "cpu":
+def _config(kv_tokens: int | None) -> ContinuousBatchingConfig:
+    if kv_tokens is None:
         return ContinuousBatchingConfig()
     config = ContinuousBatchingConfig(max_batch_tokens=STEP_TOKENS)
-    config.num_blocks = KV_TOKENS // config.page_size
+    config.num_blocks = kv_tokens // config.page_size
     return config
 
 
