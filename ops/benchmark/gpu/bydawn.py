@@ -16,8 +16,7 @@ EVERY_S = 0.02
 
 
 def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
-    config = EngineConfig(model=settings["folder"], **settings["engine"])
-    engine = Engine(config)
+    engine = Engine(EngineConfig(model=settings["folder"], **settings["engine"]))
     label = LABELLERS[settings["labels"]]
     sequences: int | None = settings["steady_sequences"]
 
@@ -31,18 +30,18 @@ def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
             else:
                 labels = label(engine, [item.prompt for item in turn.items], turn.labelling)
             seconds = time.perf_counter() - started
-        details = _details(watch, config, sequences)
+        details = _details(watch, engine._scheduler.block_tokens, sequences)
         return Answer(seconds, [len(ids) for ids in token_ids], labels=labels, details=details)
 
     return run, {"transformers": transformers.__version__, "torch": torch.__version__}
 
 
-def _details(watch: Watch, config: EngineConfig, sequences: int | None) -> dict[str, Any]:
+def _details(watch: Watch, block_tokens: int, sequences: int | None) -> dict[str, Any]:
     samples = watch.samples
     window = None if sequences is None else steady(samples, sequences)
     return {
         "totals": totals(samples[0].stats, samples[-1].stats),
-        "kv_waste": kv_waste(samples, config.block_tokens),
+        "kv_waste": kv_waste(samples, block_tokens),
         "steady": None if window is None else asdict(window),
     }
 

@@ -1,9 +1,11 @@
 """`bash ops/bench gpu`: from arguments to tables and files."""
 
 import json
+import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -14,10 +16,11 @@ from ops.benchmark.gpu.results import Ceilings, Findings, as_json, from_json
 from ops.benchmark.gpu.run import Limits, Run
 from ops.benchmark.gpu.screen import Screen
 from ops.benchmark.gpu.shapes import shapes
-from ops.benchmark.gpu.systems import Place
+from ops.benchmark.gpu.systems import Case, Place
 from ops.benchmark.gpu.works import works
 from ops.benchmark.machine import machine
-from ops.benchmark.process import SystemFailed
+from ops.benchmark.process import ROOT, SystemFailed
+from ops.benchmark.tables import Table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,13 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as refusal:
         print(f"bydawn: {refusal}", file=sys.stderr)
         return 2
-    if wanted.command == ALL:
-        findings = run_every_work(wanted)
-        tables = [report.short(findings, works(wanted.tiny))]
-    else:
-        findings = _measure(wanted, known)
-        tables = list(report.tables(findings, works(wanted.tiny)))
-    for table in tables:
+    findings = run_every_work(wanted) if wanted.command == ALL else _measure(wanted, known)
+    for table in _tables(wanted, findings, known):
         print(table.plain())
     for what in findings.skipped:
         print(f"not measured: {what}")
@@ -53,7 +51,7 @@ def _read_ceilings(file: Path) -> Ceilings:
 
 
 def _measure(wanted: Asked, known: Ceilings | None) -> Findings:
-    findings = Findings(wanted.line(), known)
+    findings = Findings(wanted.line(), known, versions=revision())
     limits = Limits(time.monotonic() + wanted.minutes * 60, wanted.seconds_per_turn)
     logs = Path(mkdtemp(prefix="bydawn-bench-"))
     run = Run(Place(wanted.device, wanted.tiny), findings, limits, Screen(), logs)
@@ -69,12 +67,30 @@ def _measure(wanted: Asked, known: Ceilings | None) -> Findings:
     return findings
 
 
+def revision() -> dict[str, str]:
+    """Which commit of bydawn this is, where git can tell."""
+    if (git := shutil.which("git")) is None:
+        return {}
+    command = [git, "-C", str(ROOT), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return {"bydawn": done.stdout.strip()} if done.returncode == 0 else {}
+
+
 def _measure_work(run: Run, wanted: Asked) -> None:
     work = wanted.work
     for name in wanted.models(work):
         shape = shapes(wanted.tiny)[name]
-        folder = run.make_model(name, shape)
-        run.work(work, shape, folder, wanted.systems_of(work), wanted.rounds)
+        case = Case(work, shape, run.make_model(name, shape))
+        run.case(case, wanted.systems_of(work), wanted.rounds)
+
+
+def _tables(wanted: Asked, findings: Findings, known: Ceilings | None) -> Iterator[Table]:
+    if wanted.command == ALL:
+        yield report.short(findings, works(wanted.tiny))
+        return
+    if findings.ceilings is not None and known is None:
+        yield report.card_table(findings.ceilings)
+    yield from report.tables(findings, works(wanted.tiny))
 
 
 def _write(wanted: Asked, findings: Findings) -> None:

@@ -21,16 +21,15 @@ Works = Mapping[str, Work]
 
 
 def tables(findings: Findings, works: Works) -> Iterator[Table]:
-    """What the card can do, then each work's speeds and what our engine did in it."""
-    if findings.ceilings is not None:
-        yield _ceilings(findings.ceilings)
+    """Each work's speeds, and what our engine did in it."""
     for (name, model), turns in grouped(findings.turns).items():
         yield _speeds(works[name], model, summary(turns))
         if insides := _insides(turns):
             yield _inside(works[name], model, insides)
 
 
-def _ceilings(ceilings: Ceilings) -> Table:
+def card_table(ceilings: Ceilings) -> Table:
+    """What the card can do."""
     memory = [[name, f"{rate / 1e9:,.0f} GB/s"] for name, rate in ceilings.each_bytes_a_s.items()]
     matrix = [[name, f"{rate / 1e9:,.0f} GFLOPS"] for name, rate in ceilings.each_flops_a_s.items()]
     return Table(f"What the card can do: {ceilings.card['name']}", ["", "measured"], memory + matrix)
@@ -145,7 +144,9 @@ def markdown(findings: Findings, works: Works, machine: str) -> str:
     """The whole report."""
     versions = ", ".join(f"{name} {version}" for name, version in sorted(findings.versions.items()))
     parts = [f"{machine}\n\n{_card(findings)}Command: `{findings.command}`\n\nVersions: {versions}\n"]
-    parts += [table.for_markdown() for table in tables(findings, works)]
+    every = [card_table(findings.ceilings)] if findings.ceilings is not None else []
+    every += tables(findings, works)
+    parts += [table.for_markdown() for table in every]
     names = dict.fromkeys(turn.system for turn in findings.turns)
     parts += ["\n".join(f"- {name}: {NOTES[name]}" for name in names) + "\n"]
     if findings.skipped:

@@ -54,28 +54,32 @@ class Place:
         return 2 if self.on_gpu else 4
 
 
-def settings(
-    name: str,
-    work: Work,
-    shape: Shape,
-    turn: Turn,
-    folder: Path,
-    place: Place,
-    memory_bytes: int | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A work with one model, which lies in a folder."""
+
+    work: Work
+    shape: Shape
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.work.name}, {self.shape.name}"
+
+
+def settings(name: str, case: Case, turn: Turn, place: Place, memory_bytes: int | None) -> dict[str, Any]:
     """What a system's process is started with for a work; the memory is a GPU's."""
-    common: dict[str, Any] = {"folder": str(folder)}
+    common: dict[str, Any] = {"folder": str(case.folder)}
     if name in (OURS, LABEL_ONLY):
         engine: dict[str, Any] = {"device": place.device, "max_model_len": MODEL_LEN}
         if not place.on_gpu:
             engine["kv_cache_bytes"] = CPU_KV_CACHE_BYTES
         labels = "best" if name == LABEL_ONLY else "all"
-        return common | {"engine": engine, "labels": labels, "steady_sequences": work.steady_sequences}
+        return common | {"engine": engine, "labels": labels, "steady_sequences": case.work.steady_sequences}
     common |= {"device": place.device, "dtype": place.dtype}
     if name == BASELINE and place.tiny:
         common["kv_tokens"] = TINY_KV_TOKENS
     if name == REFERENCE:
-        common["batch_rows"] = _static_rows(shape, turn, place, memory_bytes)
+        common["batch_rows"] = _static_rows(case.shape, turn, place, memory_bytes)
     return common
 
 
