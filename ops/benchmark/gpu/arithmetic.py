@@ -62,7 +62,7 @@ def _label_needs(length: int, choices: Iterable[str]) -> Needs:
     return Needs(len(nodes), 1 + len(nodes), sum(length + len(node) for node in nodes))
 
 
-def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+def _common_prefix(prompts: Sequence[list[int]]) -> int:
     # Of the least and the greatest: the others lie between.
     pairs = zip(min(prompts), max(prompts), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

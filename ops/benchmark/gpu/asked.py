@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ops.benchmark.gpu.shapes import REAL
-from ops.benchmark.gpu.systems import LABEL_ONLY, NAMES
-from ops.benchmark.gpu.works import Unit, Work, works
+from ops.benchmark.gpu.systems import NAMES
+from ops.benchmark.gpu.works import LABEL_ONLY, Unit, Work, works
 
 DESCRIPTION = """Measure the engine, its peers and the card's own limits on a GPU.
 

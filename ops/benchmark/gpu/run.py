@@ -121,7 +121,8 @@ class Run:
             longest_s = max(longest_s, self._limits.clock() - started_s)
 
     def _turn(self, name: str, case: Case, number: int, whole: Turn, counts: dict[str, int]) -> None:
-        memory_bytes = self.findings.ceilings and self.findings.ceilings.card["memory_bytes"]
+        ceilings = self.findings.ceilings
+        memory_bytes = None if ceilings is None else ceilings.card["memory_bytes"]
         asked = settings(name, case, whole, self.place, memory_bytes)
         with self._process(MODULES[name], asked, f"{case.work.name}-{case.shape.name}-{name}") as process:
             process.run(warm_up(case.work, case.shape), self._limits.left_s)
@@ -138,7 +139,7 @@ class Run:
             requests_whole=len(whole.items),
             seconds=answer.seconds,
             rate=case.work.rate(turn, answer),
-            inside=inside(name, turn, answer, case.shape, self.place.number_bytes, self.findings.ceilings),
+            inside=inside(name, turn, answer, case.shape, self.place.number_bytes, ceilings),
         )
         self.findings.turns.append(measured)
         self._listener.measured(measured, case.work.unit)

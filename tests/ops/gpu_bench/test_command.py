@@ -1,7 +1,8 @@
-"""`bash ops/bench gpu` as a user has it: where little is installed, and where something is asked that cannot be."""
+"""`bash ops/bench gpu` as a user has it: where little is installed, and where what is asked cannot be."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,12 @@ from textwrap import dedent
 import pytest
 import torch
 
-from ops.benchmark.gpu.asked import asked
+from ops.benchmark.gpu.asked import COMMANDS, asked
 from ops.benchmark.gpu.command import main
 from ops.benchmark.gpu.results import Findings, as_json, from_json
+from ops.benchmark.gpu.shapes import QWEN, REAL
+from ops.benchmark.gpu.systems import NAMES
+from ops.benchmark.gpu.works import works
 from tests.ops.gpu_bench.stats import CEILINGS
 
 ROOT = Path(__file__).parents[3]
@@ -149,3 +153,21 @@ def test_the_command_in_a_report_has_no_path_in_it(tmp_path: Path) -> None:
     assert wanted.line() == (
         "bash ops/bench gpu a --device cpu --rounds 1 --seconds-per-turn 45 --minutes 8 --tiny"
     )
+
+
+SECTION = (ROOT / "ops" / "BENCHMARKS.md").read_text().partition("\n## On a GPU\n")[2].partition("\n## ")[0]
+
+
+def test_what_the_documentation_names_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["a", "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    assert set(re.findall(r"--[a-z-]+", SECTION)) <= options
+    assert set(re.findall(r"bash ops/bench gpu (\w+)", SECTION)) == set(COMMANDS)
+    assert set(NAMES) <= set(re.findall(r"[\w-]+", SECTION)) | {"bydawn"}
+
+
+def test_the_documentation_gives_the_lengths_that_the_works_have() -> None:
+    items = works(tiny=False)["a"].turn(0, REAL[QWEN]).items
+    assert f"{sum(len(item.prompt) for item in items):,} tokens in" in SECTION
+    assert f"{sum(item.max_tokens for item in items):,} out" in SECTION

@@ -13,9 +13,8 @@ WORKS = works(tiny=False)
 
 
 def findings() -> Findings:
-    turns = [
-        measured("bydawn", rate, round=n, inside=inside()) for n, rate in enumerate((900.0, 1000.0, 1200.0))
-    ]
+    rates = (900.0, 1000.0, 1200.0)
+    turns = [measured("bydawn", rate, round=number, inside=inside()) for number, rate in enumerate(rates)]
     turns += [measured(BASELINE, 200.0, requests=64), measured(REFERENCE, 100.0)]
     turns += [
         measured("bydawn", 50.0, work="decode", model="llama-3.1-8b", inside=inside(decode=decode_steps()))

@@ -110,7 +110,7 @@ def test_each_turn_has_a_process_of_its_own_that_ends_and_another_system_is_firs
 def test_a_peer_that_would_take_too_long_gets_the_same_first_requests_in_every_round(
     measure: Measure,
 ) -> None:
-    # Of the probe, 2 tokens after 100 cost 2 + 0.05 * 100 = 7, so 40 of them 280, and take 80 s: 3.5 a second.
+    # The probe's 2 tokens after 100 cost 2 + 0.05 * 100 = 7: 40 of them 280, which take 80 s, 3.5 a second.
     # That is 350 in 100 s, and a request costs 32 + 5 = 37.
     machine = Machine({OURS: 1.0, BASELINE: 1.0, REFERENCE: 0.001})
     findings = measure(machine, rounds=2, seconds_per_turn=100.0)

@@ -1,4 +1,4 @@
-"""The works of `bash ops/bench gpu`: what they ask for, and that rounds are equal everywhere and share nothing."""
+"""The works of `bash ops/bench gpu`: what they ask for, and that two rounds share nothing."""
 
 import random
 from pathlib import Path
