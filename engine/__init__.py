@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from engine.abilities import Abilities
 from engine.config import EngineConfig
 from engine.constraint import Choice, Constraint, JsonSchema, Regex
-from engine.errors import EngineClosed, EngineError, ModelError, OutOfMemory, RequestError, RequestTooLong
+from engine.errors import (
+    DeviceLost,
+    EngineClosed,
+    EngineError,
+    ModelError,
+    OutOfMemory,
+    RequestError,
+    RequestTooLong,
+)
 from engine.request import (
     BestChoice,
     ChoiceScores,
@@ -37,6 +45,7 @@ __all__ = [
     "Completion",
     "Completions",
     "Constraint",
+    "DeviceLost",
     "Embedding",
     "EncoderEngine",
     "Engine",

@@ -1,28 +1,34 @@
 """From settings to the parts of an engine: the one place where they are put together."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.backend import Backend, GraphCounts, StepSizes
 from engine.blocks import BlockPool
-from engine.config import EngineConfig
+from engine.config import EngineConfig, Quantization
+from engine.cpu_backend import CpuBackend
 from engine.encoders.sentence import sentence_settings
 from engine.errors import ModelError
-from engine.first_step import check_first_step
-from engine.heads import Head
 from engine.intake import Intake, Limits
 from engine.kv_cache import KVCache, KVShape
-from engine.lane_pass import LanePass
-from engine.lanes import Lanes
-from engine.loading import kv_shape, load_model, make_decoder, pick_device, pick_dtype, pick_quantization
-from engine.memory import default_kv_cache_bytes
+from engine.kv_sizing import KVSize, fitting_model_len, kv_memory, kv_size, wanted_model_len
+from engine.loading import kv_shape, load_model, pick_device, pick_dtype, pick_quantization
 from engine.models import ResolvedModel, fingerprint
-from engine.runner import ModelRunner
+from engine.protocols import Runner
 from engine.scheduler import Scheduler
 from engine.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from engine.gpu.device import Device
+
 # Where more tokens in a step stop paying: the matrix products are as fast as they get.
 DEFAULT_BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
+# A GPU's kernels read a block's number for each 16 keys, which is half the numbers and as wide as a row of a
+# tensor core's tile; what blocks of 8 share more of a prompt is copied instead.
+DEFAULT_BLOCK_TOKENS = {"cpu": 8, "cuda": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,93 +38,98 @@ class Parts:
     tokenizer: Tokenizer
     intake: Intake
     scheduler: Scheduler
-    runner: ModelRunner
+    runner: Runner
+    graph_counts: GraphCounts
     limits: Limits
     fingerprint: str
 
 
-def assemble(config: EngineConfig, resolved: ResolvedModel) -> Parts:
-    """Load the model and reserve its KV memory; raises ModelError."""
+def assemble(config: EngineConfig, resolved: ResolvedModel, gpu: "Device | None" = None) -> Parts:
+    """Load the model and reserve its KV memory; raises ModelError.
+
+    `gpu` is a device to use as one; None for CUDA's own, if the settings say so.
+    """
     tokenizer = Tokenizer(resolved.path)
     sentence = sentence_settings(resolved.path)
     device = pick_device(config)
     dtype = pick_dtype(config, device)
-    model = load_model(resolved, dtype, device)
     quantization = pick_quantization(config, resolved, dtype)
-    model_len = _wanted_model_len(config, model.config.max_position_embeddings)
-    shape = kv_shape(model, dtype)
-    num_blocks = _num_blocks(config, shape, model_len, device)
-    max_kv_tokens = num_blocks * config.block_tokens
+    kind = "cpu" if gpu is None and device.type == "cpu" else "cuda"
+    kv_dtype = _kv_dtype(config, dtype, kind)
+    _refuse_without_triton(kind)
+    model = load_model(resolved, dtype, device)
+    shape = kv_shape(model, kv_dtype)
+    backend = _backend(config, resolved, model, shape, quantization, gpu)
+    sizes = StepSizes(
+        config.max_batch_tokens or DEFAULT_BATCH_TOKENS[kind],
+        config.max_sequences,
+        config.block_tokens or DEFAULT_BLOCK_TOKENS[kind],
+    )
+    wanted_len = wanted_model_len(config, model.config.max_position_embeddings)
+    size = _kv_size(config, backend, sizes, wanted_len, shape)
     limits = Limits(
-        max_model_len=_fitting_model_len(config, model_len, max_kv_tokens, shape),
-        max_kv_tokens=max_kv_tokens,
+        max_model_len=fitting_model_len(config, wanted_len, size),
+        max_kv_tokens=size.num_tokens,
         vocab_size=model.config.vocab_size,
         num_layers=shape.num_layers,
     )
-    kv_cache = _reserve(config, shape, num_blocks, device)
-    runner = ModelRunner(
-        LanePass(make_decoder(model, quantization), Head(model), kv_cache, dtype, device),
-        Lanes(torch.get_num_threads() if device.type == "cpu" else 1),
-        config.block_tokens,
-    )
-    check_first_step(runner, limits.vocab_size, str(resolved.path))
+    runner = backend.make_runner(_reserve(config, shape, size, device), sizes, limits.max_model_len)
+    precision = f"{str(dtype).removeprefix('torch.')}/{quantization}"
     return Parts(
         tokenizer=tokenizer,
         intake=Intake(tokenizer, limits, sentence),
         scheduler=Scheduler(
-            BlockPool(num_blocks),
-            block_tokens=config.block_tokens,
-            max_batch_tokens=config.max_batch_tokens or DEFAULT_BATCH_TOKENS[device.type],
-            max_sequences=config.max_sequences,
+            BlockPool(size.num_blocks), sizes.block_tokens, sizes.max_batch_tokens, sizes.max_sequences
         ),
         runner=runner,
+        graph_counts=backend.graph_counts or GraphCounts(),
         limits=limits,
-        fingerprint=fingerprint(resolved, f"{str(dtype).removeprefix('torch.')}/{quantization}"),
+        fingerprint=fingerprint(resolved, precision if kv_dtype == dtype else f"{precision}/fp8"),
     )
 
 
-def _wanted_model_len(config: EngineConfig, model_len: int) -> int:
-    if config.max_model_len is not None and config.max_model_len > model_len:
-        raise ModelError(
-            f"max_model_len={config.max_model_len}: the model goes to {model_len} tokens at most"
-        )
-    return config.max_model_len or model_len
+def _kv_dtype(config: EngineConfig, dtype: torch.dtype, kind: str) -> torch.dtype:
+    if config.kv_dtype == "auto":
+        return dtype
+    if kind == "cpu":
+        raise ModelError("kv_dtype='fp8': only a GPU's kernels read such keys and values; use 'auto'")
+    return torch.float8_e4m3fn
 
 
-def _num_blocks(config: EngineConfig, shape: KVShape, model_len: int, device: torch.device) -> int:
-    block_bytes = config.block_tokens * shape.bytes_per_token
-    if config.kv_cache_bytes is None:
-        most = config.max_sequences * -(-model_len // config.block_tokens)
-        num_blocks = min(default_kv_cache_bytes(device) // block_bytes, most)
-    else:
-        num_blocks = config.kv_cache_bytes // block_bytes
-    if num_blocks == 0:
-        raise ModelError(
-            f"{_kv_memory(config)} has no room for one block of {config.block_tokens} tokens: "
-            f"make it {block_bytes} bytes or more"
-        )
-    return num_blocks
+def _refuse_without_triton(kind: str) -> None:
+    if kind == "cuda" and find_spec("triton") is None:
+        raise ModelError("a GPU's kernels need the package triton: install it, or use device='cpu'")
 
 
-def _reserve(config: EngineConfig, shape: KVShape, num_blocks: int, device: torch.device) -> KVCache:
+def _backend(
+    config: EngineConfig,
+    resolved: ResolvedModel,
+    model: Any,
+    shape: KVShape,
+    quantization: Quantization,
+    gpu: "Device | None",
+) -> Backend:
+    name = str(resolved.path)
+    if gpu is None and model.device.type == "cpu":
+        return CpuBackend(model, quantization, name)
+    # Not before a GPU is to be used: they import triton.
+    from engine.gpu.backend import GpuBackend
+    from engine.gpu.cuda_device import CudaDevice
+
+    return GpuBackend(model, shape, gpu or CudaDevice(model.device), config.gpu_memory_fraction, name)
+
+
+def _kv_size(
+    config: EngineConfig, backend: Backend, sizes: StepSizes, model_len: int, shape: KVShape
+) -> KVSize:
+    cache_bytes = config.kv_cache_bytes
+    if cache_bytes is None:
+        cache_bytes = backend.default_kv_cache_bytes(sizes, model_len)
+    return kv_size(config, cache_bytes, model_len, sizes.block_tokens, shape.bytes_per_token)
+
+
+def _reserve(config: EngineConfig, shape: KVShape, size: KVSize, device: torch.device) -> KVCache:
     try:
-        return KVCache(shape, num_blocks, config.block_tokens, device)
+        return KVCache(shape, size.num_blocks, size.block_tokens, device)
     except (RuntimeError, MemoryError) as error:  # torch has no type of its own for memory that is not there
-        raise ModelError(f"{_kv_memory(config)} cannot be had: {error}; make it smaller") from error
-
-
-def _fitting_model_len(config: EngineConfig, model_len: int, max_kv_tokens: int, shape: KVShape) -> int:
-    if config.max_model_len is not None and config.max_model_len > max_kv_tokens:
-        num_blocks = -(-config.max_model_len // config.block_tokens)
-        raise ModelError(
-            f"max_model_len={config.max_model_len}: {_kv_memory(config)} holds {max_kv_tokens} tokens; set "
-            "max_model_len lower, or give KV "
-            f"{num_blocks * config.block_tokens * shape.bytes_per_token} bytes or more"
-        )
-    return min(model_len, max_kv_tokens)
-
-
-def _kv_memory(config: EngineConfig) -> str:
-    if config.kv_cache_bytes is None:
-        return "the KV cache's share of the memory that is free"
-    return f"kv_cache_bytes={config.kv_cache_bytes}"
+        raise ModelError(f"{kv_memory(config)} cannot be had: {error}; make it smaller") from error

@@ -4,6 +4,8 @@ from collections.abc import Sequence as Seq
 
 import torch
 
+from engine.upload import to_device, upload
+
 
 def keep_allowed(scores: torch.Tensor, bitmasks: Seq[bytes | None]) -> torch.Tensor:
     """Scores [rows, vocab_size] with -inf where a row's bitmask has no bit; those given stay as they are.
@@ -13,15 +15,15 @@ def keep_allowed(scores: torch.Tensor, bitmasks: Seq[bytes | None]) -> torch.Ten
     masks = {row: mask for row, mask in enumerate(bitmasks) if mask is not None}
     if not masks:
         return scores
-    rows = torch.tensor(list(masks), device=scores.device)
+    rows = upload(list(masks), torch.int64, scores.device)
     allowed = _bits(list(masks.values()), scores.device)[:, : scores.shape[-1]]
-    return scores.index_copy(0, rows, scores[rows].masked_fill(~allowed, -torch.inf))
+    return scores.index_copy(0, rows, scores.index_select(0, rows).masked_fill(~allowed, -torch.inf))
 
 
 def _bits(bitmasks: list[bytes], device: torch.device) -> torch.Tensor:
     """[len(bitmasks), 8 * bytes] bool"""
     # The bits cross to the device as they are, an eighth of what booleans would be.
     flat = torch.frombuffer(bytearray(b"".join(bitmasks)), dtype=torch.uint8)
-    packed = flat.view(len(bitmasks), -1, 1).to(device)
+    packed = to_device(flat, device).view(len(bitmasks), -1, 1)
     places = torch.arange(8, dtype=torch.uint8, device=device)
     return ((packed >> places) & 1).flatten(1).bool()

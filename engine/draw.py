@@ -7,6 +7,7 @@ from typing import Self
 import torch
 
 from engine.request import Sampling
+from engine.upload import upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,22 @@ class Filters:
         return cls(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
 
 
-def draw(scores: torch.Tensor, filters: Filters, numbers: Seq[float]) -> list[int]:
-    """A token id per row of scores [rows, vocab_size] float32; the numbers, from [0, 1), decide which."""
+def draw(scores: torch.Tensor, filters: Filters, numbers: Seq[float]) -> torch.Tensor:
+    """Token ids [rows] int64 from scores [rows, vocab_size] float32; the numbers, from [0, 1), decide which.
+
+    Nothing is waited for. Of a row that is not finite comes some token of the vocabulary.
+    """
     probabilities, token_ids = candidates(scores, filters)
     # Float64, because over a large vocabulary the sum in float32 loses the unlikely tokens.
     cumulative = probabilities.double().cumsum(-1)
     total = cumulative[:, -1:]
-    wanted = total * torch.tensor(numbers, dtype=torch.float64, device=scores.device)[:, None]
+    wanted = total * upload(numbers, torch.float64, scores.device)[:, None]
     # Below the total even where rounding says otherwise: what is beyond it has been filtered out.
     wanted = torch.minimum(wanted, torch.nextafter(total, torch.zeros_like(total)))
     places = torch.searchsorted(cumulative, wanted, right=True)
-    drawn: list[int] = (places if token_ids is None else token_ids.gather(1, places))[:, 0].tolist()
-    return drawn
+    # Beyond the last only in a row that is not finite; to look there would break the device.
+    places = places.clamp_(max=cumulative.shape[-1] - 1)
+    return (places if token_ids is None else token_ids.gather(1, places))[:, 0]
 
 
 def candidates(scores: torch.Tensor, filters: Filters) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -7,6 +7,7 @@ import torch
 
 from engine.heads import Head
 from engine.sequence import Chunk
+from engine.upload import upload
 from engine.work import EdgeLogprobs, Scoring
 
 LOGITS_ROWS = 128  # how many rows of logits exist at a time
@@ -22,21 +23,41 @@ class PlacedEdge:
     token_id: int
 
 
-def edge_logprobs(chunks: Seq[tuple[Chunk, int]], hidden: torch.Tensor, head: Head) -> list[EdgeLogprobs]:
-    """For chunks of scoring requests, each with its first row in `hidden` [num_rows, hidden_size]."""
+@dataclass(frozen=True, slots=True)
+class ScoredEdges:
+    """Edges of so many requests, and on the device their log-probabilities: `packed`, [edges] float64."""
+
+    num_requests: int
+    edges: list[PlacedEdge]
+    packed: torch.Tensor
+
+    def unpack(self, host_copy: torch.Tensor) -> list[EdgeLogprobs]:
+        """By request, from a copy of `packed`."""
+        by_request: list[dict[int, float]] = [{} for _ in range(self.num_requests)]
+        for edge, value in zip(self.edges, host_copy.tolist(), strict=True):
+            by_request[edge.request][edge.number] = value
+        return [EdgeLogprobs(by_edge) for by_edge in by_request]
+
+
+def edge_logprobs(chunks: Seq[tuple[Chunk, int]], hidden: torch.Tensor, head: Head) -> ScoredEdges:
+    """For chunks of scoring requests, each with its first row in `hidden` [num_rows, hidden_size].
+
+    Nothing is waited for.
+    """
     edges = [edge for index, (chunk, row) in enumerate(chunks) for edge in _edges(index, chunk, row)]
-    by_request: list[dict[int, float]] = [{} for _ in chunks]
     rows = sorted({edge.row for edge in edges})
+    scored: list[PlacedEdge] = []
+    values = [hidden.new_empty(0, dtype=torch.float64)]
     for start in range(0, len(rows), LOGITS_ROWS):
         part = rows[start : start + LOGITS_ROWS]
         place = {row: index for index, row in enumerate(part)}
         here = [edge for edge in edges if edge.row in place]
-        logits = head.logits(hidden.index_select(0, torch.tensor(part, device=hidden.device)))
-        picked = logits[[place[edge.row] for edge in here], [edge.token_id for edge in here]]
-        totals = logits.logsumexp(-1)[[place[edge.row] for edge in here]]
-        for edge, value in zip(here, (picked - totals).tolist(), strict=True):
-            by_request[edge.request][edge.number] = value
-    return [EdgeLogprobs(by_edge) for by_edge in by_request]
+        logits = head.logits(hidden.index_select(0, upload(part, torch.int64, hidden.device)))
+        places = upload([place[edge.row] for edge in here], torch.int64, hidden.device)
+        token_ids = upload([edge.token_id for edge in here], torch.int64, hidden.device)
+        values.append((logits[places, token_ids] - logits.logsumexp(-1)[places]).double())
+        scored += here
+    return ScoredEdges(len(chunks), scored, torch.cat(values))
 
 
 def _edges(request: int, chunk: Chunk, first_row: int) -> list[PlacedEdge]:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.abilities import DECODER
-from engine.assembly import assemble
+from engine.assembly import Parts, assemble
 from engine.config import EngineConfig
 from engine.loop import StepLoop
 from engine.models import ResolvedModel, resolve
@@ -20,13 +20,23 @@ class Engine:
 
     def __init__(self, config: EngineConfig, resolved: ResolvedModel | None = None) -> None:
         """Load the model, which need not be found again if it is `resolved`; raises ModelError."""
-        parts = assemble(config, resolved or resolve(config.model))
+        self._start(assemble(config, resolved or resolve(config.model)))
+
+    @classmethod
+    def of(cls, parts: Parts) -> Self:
+        """An engine of parts that are put together already."""
+        engine = cls.__new__(cls)
+        engine._start(parts)
+        return engine
+
+    def _start(self, parts: Parts) -> None:
         self.tokenizer = parts.tokenizer
         self.max_model_len = parts.limits.max_model_len
         self.num_layers = parts.limits.num_layers
         self.fingerprint = parts.fingerprint
         self._intake = parts.intake
         self._scheduler = parts.scheduler
+        self._graph_counts = parts.graph_counts
         self._loop = StepLoop(parts.scheduler, parts.runner, parts.intake.answer_of)
 
     def submit(self, request: Request) -> "Future[Any]":
@@ -60,6 +70,8 @@ class Engine:
             max_batch_tokens=scheduler.budget.tokens,
             preemptions=scheduler.num_preemptions,
             prefix_hit_tokens=scheduler.num_prefix_hit_tokens,
+            graph_hits=self._graph_counts.hits,
+            graph_misses=self._graph_counts.misses,
             **asdict(totals),
         )
 

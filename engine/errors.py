@@ -5,7 +5,8 @@ EngineError               "step_failed"    a step failed under the request, whic
 |   `-- RequestTooLong    "too_long"       ... it is longer than the engine can hold
 |-- OutOfMemory           "out_of_memory"  the memory beside the KV cache: make kv_cache_bytes smaller
 |-- ModelError            "model"          the model or its settings: another model, other files, other memory
-`-- EngineClosed          "closed"         nobody: the engine has been closed, or broke: start another
+|-- EngineClosed          "closed"         nobody: the engine has been closed, or broke: start another
+`-- DeviceLost            "device_lost"    nobody: its device failed, or a kernel on it: start another process
 
 They hold a message and nothing else, so that they can be pickled.
 """
@@ -15,6 +16,30 @@ from typing import ClassVar
 # torch is not imported here, and its allocators tell this in several ways.
 _OUT_OF_MEMORY_TYPES = ("MemoryError", "OutOfMemoryError")
 _OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+
+# CUDA's words for errors after which every call of a process gives the same one, until it is started anew
+# (cudaError_t in the runtime's manual). torch says them behind "CUDA error: ", triton behind
+# "Triton Error [CUDA]: ".
+_DEVICE_LOST_WORDS = (
+    "an illegal memory access was encountered",
+    "an illegal instruction was encountered",
+    "misaligned address",
+    "device-side assert triggered",
+    "unspecified launch failure",
+    "the launch timed out and was terminated",
+    "hardware stack error",
+    "invalid program counter",
+    "operation not supported on global/shared address space",
+    "context is destroyed",
+    "uncorrectable ECC error encountered",
+    "uncorrectable NVLink error detected",
+    "Invalid access of peer GPU memory over nvlink or a hardware error",
+    "CUDA-capable device(s) is/are busy or unavailable",
+    "no CUDA-capable device is detected",
+    "GPU is lost",
+    "CUDA error: unknown error",
+    "CUBLAS_STATUS_EXECUTION_FAILED",
+)
 
 
 class EngineError(Exception):
@@ -51,6 +76,27 @@ class EngineClosed(EngineError):
     """The engine was closed, or broke, before or while the request ran."""
 
     code: ClassVar[str] = "closed"
+
+
+class DeviceLost(EngineError):
+    """The device failed, or a kernel broke this process's use of it; no request is to blame."""
+
+    code: ClassVar[str] = "device_lost"
+
+
+def is_device_lost(error: BaseException | None) -> bool:
+    """Whether an error, or one that it was raised from, says that this process can't use its device again.
+
+    torch raises them as AcceleratorError, which is a RuntimeError; triton as a plain one.
+    """
+    while error is not None:
+        if isinstance(error, DeviceLost):
+            return True
+        message = str(error) if isinstance(error, RuntimeError) else ""
+        if "CUDA" in message and any(words in message for words in _DEVICE_LOST_WORDS):
+            return True
+        error = error.__cause__
+    return False
 
 
 def is_out_of_memory(error: BaseException) -> bool:

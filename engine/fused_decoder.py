@@ -13,18 +13,10 @@ import torch
 from torch import nn
 
 from engine import kernels
-from engine.attention import attend_spans
+from engine.fused_families import HeadLayout, window_of
 from engine.packed_linear import PackedLinear
+from engine.score_rule import ScoreRule
 from engine.step_plan import StepPlan, Tail
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Numbers of heads, and how large one is."""
-
-    num_heads: int
-    num_kv_heads: int
-    head_dim: int
 
 
 class FusedDecoder:
@@ -33,14 +25,15 @@ class FusedDecoder:
     paged = True
 
     def __init__(self, model: Any, fp16: bool) -> None:
-        decoder, config = model.base_model, model.config
-        head_dim: int = decoder.layers[0].self_attn.head_dim
-        shape = Shape(config.num_attention_heads, config.num_key_value_heads, head_dim)
+        decoder = model.base_model
+        layout = HeadLayout.of(decoder)
         self._embed = decoder.embed_tokens
         self._rotary = decoder.rotary_emb
-        self._layers = [FusedLayer(number, layer, shape, fp16) for number, layer in enumerate(decoder.layers)]
+        self._layers = [
+            FusedLayer(number, layer, layout, fp16) for number, layer in enumerate(decoder.layers)
+        ]
         self._norm = Norm(decoder.norm)
-        kernels.paged_attention(head_dim)  # compiled now, not under a request
+        kernels.paged_attention(layout.head_dim)  # compiled now, not under a request
 
     def forward(self, token_ids: torch.Tensor, positions: torch.Tensor, plan: StepPlan) -> torch.Tensor:
         """As `Decoder.forward`."""
@@ -57,19 +50,18 @@ class FusedDecoder:
 class FusedLayer:
     """One layer: attention and a gated MLP, each after a norm and added to what went in."""
 
-    def __init__(self, number: int, layer: Any, shape: Shape, fp16: bool) -> None:
+    def __init__(self, number: int, layer: Any, layout: HeadLayout, fp16: bool) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self._number = number
-        self._shape = shape
-        self._scaling: float = attention.scaling
-        self._window = _window(attention)
+        self._layout = layout
+        self._rule = ScoreRule(attention.scaling, window_of(attention))
         self._qkv = _pack([attention.q_proj, attention.k_proj, attention.v_proj], fp16)
         self._output = _pack([attention.o_proj], fp16)
         self._gate_up = _pack([mlp.gate_proj, mlp.up_proj], fp16)
         self._down = _pack([mlp.down_proj], fp16)
         self._attention_norm = Norm(layer.input_layernorm)
         self._mlp_norm = Norm(layer.post_attention_layernorm)
-        self._head_norms = HeadNorms.of(attention, shape)
+        self._head_norms = HeadNorms.of(attention, layout)
 
     def __call__(
         self,
@@ -98,7 +90,7 @@ class FusedLayer:
         plan: StepPlan,
     ) -> None:
         """Attention, once keys and values are written, and the MLP; in place."""
-        attended = attend_spans(self._number, query, key, value, plan, self._scaling, self._window)
+        attended = plan.attend_written(self._number, query, key, value, self._rule)
         hidden += self._output(attended.flatten(1))
         gate_up = self._gate_up(self._mlp_norm(hidden))
         product = gate_up.new_empty(len(gate_up), gate_up.shape[1] // 2)
@@ -107,12 +99,11 @@ class FusedLayer:
 
     def _heads(self, qkv: torch.Tensor, cos: kernels.Floats, sin: kernels.Floats) -> tuple[torch.Tensor, ...]:
         """Queries, keys and values, each [num_tokens, heads, head_dim], of what lies side by side."""
-        shape = self._shape
-        counts = [shape.num_heads, shape.num_kv_heads, shape.num_kv_heads]
+        layout = self._layout
         if self._head_norms is not None:
             self._head_norms(qkv)
-        kernels.rotate(qkv.numpy(), shape.num_heads + shape.num_kv_heads, cos, sin)
-        return torch.split(qkv.view(len(qkv), -1, shape.head_dim), counts, dim=1)
+        kernels.rotate(qkv.numpy(), layout.num_heads + layout.num_kv_heads, cos, sin)
+        return torch.split(qkv.view(len(qkv), -1, layout.head_dim), layout.counts, dim=1)
 
 
 class Norm:
@@ -137,35 +128,19 @@ class HeadNorms:
     epsilon: np.float32
 
     @classmethod
-    def of(cls, attention: Any, shape: Shape) -> "HeadNorms | None":
+    def of(cls, attention: Any, layout: HeadLayout) -> "HeadNorms | None":
         """None where the family has none."""
         if not hasattr(attention, "q_norm"):
             return None
         query, key = (
             norm.weight.detach().expand(count, -1)
-            for norm, count in ((attention.q_norm, shape.num_heads), (attention.k_norm, shape.num_kv_heads))
+            for norm, count in ((attention.q_norm, layout.num_heads), (attention.k_norm, layout.num_kv_heads))
         )
         return cls(torch.cat((query, key)).numpy(), np.float32(attention.q_norm.variance_epsilon))
 
     def __call__(self, qkv: torch.Tensor) -> None:
         """In place, on queries and keys side by side: [rows, heads * head_dim] and what follows."""
         kernels.head_norm(qkv.numpy(), self.weights, self.epsilon)
-
-
-def _window(attention: Any) -> int | None:
-    """How far a layer looks back; None for everything.
-
-    By family, not by what the config holds: transformers' Llama ignores a `sliding_window`.
-    """
-    window: int | None
-    match attention.config.model_type:
-        case "qwen2" | "qwen3":  # each layer knows its own
-            window = attention.sliding_window
-        case "mistral":
-            window = attention.config.sliding_window
-        case _:
-            window = None
-    return window
 
 
 def _pack(linears: list[nn.Linear], fp16: bool) -> PackedLinear:

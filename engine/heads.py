@@ -27,11 +27,11 @@ class LogitRule:
         return cls()
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits as the model means them; any shape."""
+        """Logits as the model means them, in place; any shape."""
         if self.divisor != 1:
-            logits = logits / self.divisor
+            logits.div_(self.divisor)
         if self.soft_cap is not None:
-            logits = torch.tanh(logits / self.soft_cap) * self.soft_cap
+            logits.div_(self.soft_cap).tanh_().mul_(self.soft_cap)
         return logits
 
 
@@ -42,7 +42,7 @@ class Head:
         self._lm_head = model.lm_head
         self._rule = LogitRule.of(model.config)
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """[num_rows, hidden_size] after the final norm to [num_rows, vocab_size] float32."""
+    def logits(self, hidden: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """[num_rows, hidden_size] after the final norm to [num_rows, vocab_size] float32; `out` takes it."""
         raw: torch.Tensor = self._lm_head(hidden)
-        return self._rule.apply(raw.float())
+        return self._rule.apply(raw.float() if out is None else out.copy_(raw))

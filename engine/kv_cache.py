@@ -28,6 +28,7 @@ class KVCache:
 
     def __init__(self, shape: KVShape, num_blocks: int, block_tokens: int, device: torch.device) -> None:
         self.block_tokens = block_tokens
+        self.num_layers = shape.num_layers
         size = (num_blocks, block_tokens, shape.num_kv_heads, shape.head_dim)
         # Zeros, not just memory: what padding reads is masked, and a masked NaN is still a NaN.
         # Written now, so that a machine without room for them says so at the start, not in the night.
@@ -53,6 +54,10 @@ class KVCache:
         values = torch.index_select(self._values[layer], 0, block_ids, out=out[1][:count])
         return keys.flatten(0, 1), values.flatten(0, 1)
 
+    def blocks(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's keys and values as they lie: [num_blocks, block_tokens, num_kv_heads, head_dim]."""
+        return self._keys[layer], self._values[layer]
+
     def slots(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """A layer's keys and values by slot: [num_blocks * block_tokens, num_kv_heads, head_dim]."""
         return self._keys[layer].flatten(0, 1), self._values[layer].flatten(0, 1)
@@ -65,4 +70,6 @@ class KVCache:
     def copy(self, layer: int, sources: torch.Tensor, targets: torch.Tensor) -> None:
         """Copy a layer's keys and values from slots to slots, both [num_tokens] int64, none in both."""
         for flat in self.slots(layer):
-            flat.index_copy_(0, targets, flat.index_select(0, sources))
+            # As whole numbers: there is no such copy of float8.
+            numbers = flat.view(torch.uint8) if flat.itemsize == 1 else flat
+            numbers.index_copy_(0, targets, numbers.index_select(0, sources))

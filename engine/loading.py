@@ -8,30 +8,34 @@ import torch
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from engine import families, weight_checks, weight_values
-from engine.attention import ATTENTION_NAME, paged_attention
+from engine import devices, families, weight_checks, weight_memory, weight_values
+from engine.attention import ATTENTION_NAME, planned_attention
 from engine.config import EngineConfig, Quantization
-from engine.decoder import Decoder, TransformersDecoder
+from engine.decoder import Decoder, Plan, TransformersDecoder
 from engine.errors import ModelError
+from engine.fused_families import can_fuse
 from engine.kv_cache import KVShape
-from engine.models import ResolvedModel, stored_dtypes
+from engine.lane_pass import CpuDecoder
+from engine.memory import device_memory_bytes
+from engine.models import ResolvedModel, StoredWeight, stored_dtypes, stored_weights
+from engine.onto_device import put_onto_with_progress
 from engine.packed_linear import has_fp16, has_onednn, pack_linears
 
-# What `FusedDecoder` computes. Other models run through transformers' modules.
-FUSED_FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-FUSED_ACTIVATIONS = ("silu", "swish")  # two names of one function
+STORED_DTYPES = {
+    "BF16": torch.bfloat16,
+    "F16": torch.float16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+}
 # One product for each expert's rows. Of transformers' other ways, "batched_mm" copies an expert's weights for
 # every row, and the loop of "eager" waits for the device at every expert.
 EXPERTS = "grouped_mm"
 
 
 def pick_device(config: EngineConfig) -> torch.device:
-    """The device asked for; raises ModelError where CUDA is not to be had."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ModelError("device='cuda': torch sees no CUDA device; use 'cpu' or 'auto'")
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
+    """The device asked for; raises ModelError where it is not to be had."""
+    num_cuda_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return torch.device(devices.choose(config.device, num_cuda_devices))
 
 
 def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
@@ -59,16 +63,17 @@ def pick_quantization(config: EngineConfig, resolved: ResolvedModel, dtype: torc
 
 def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
     """The model as transformers has it, with our attention in it; raises ModelError."""
-    AttentionInterface.register(ATTENTION_NAME, paged_attention)
+    AttentionInterface.register(ATTENTION_NAME, planned_attention)
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
         refuse(repr(resolved.name), families.problems(config))
-        refuse(str(resolved.path), weight_checks.dtype_problems(stored_dtypes(resolved.path)))
+        stored = stored_weights(resolved.path)
+        refuse_stored(resolved, stored, dtype, device)
         model, info = AutoModelForCausalLM.from_pretrained(
             resolved.path,
             config=config,
-            dtype=dtype,
+            dtype=host_dtype(stored, dtype, device),
             attn_implementation=ATTENTION_NAME,
             **_experts_options(config),
             use_safetensors=True,
@@ -82,9 +87,39 @@ def load_model(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device
     except Exception as error:  # files of other people's making fail in every way there is
         raise cannot_load(resolved, error) from error
     refuse(str(resolved.path), weight_checks.problems(info))
-    model = model.to(device).eval()
+    model = on_device(model, dtype, device)
     refuse(str(resolved.path), weight_values.problems(model.named_parameters()))
     return model
+
+
+def refuse_stored(
+    resolved: ResolvedModel, stored: dict[str, StoredWeight], dtype: torch.dtype, device: torch.device
+) -> None:
+    """Raise a ModelError for weights that are no plain numbers, or do not fit the device."""
+    dtypes = {name: weight.dtype for name, weight in stored.items()}
+    refuse(str(resolved.path), weight_checks.dtype_problems(dtypes))
+    num_values = sum(weight.num_values for weight in stored.values())
+    device_bytes = device_memory_bytes(device)
+    refuse(repr(resolved.name), weight_memory.problems(num_values, dtype.itemsize, str(device), device_bytes))
+
+
+def host_dtype(stored: dict[str, StoredWeight], dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """What weights are to be on the host, if only for a moment.
+
+    As they are stored they are views of files that are mapped into memory; as anything else, copies.
+    """
+    dtypes = {weight.dtype for weight in stored.values()}
+    if device.type == "cpu" or len(dtypes) != 1:
+        return dtype
+    return STORED_DTYPES[dtypes.pop()]
+
+
+def on_device(model: Any, dtype: torch.dtype, device: torch.device) -> Any:
+    """A loaded model, its weights where they are computed with, and ready for that."""
+    if device.type != "cpu":
+        put_onto_with_progress(model, device, dtype)
+        model.config.dtype = dtype  # transformers took the host's
+    return model.eval()
 
 
 def cannot_load(resolved: ResolvedModel, error: Exception) -> ModelError:
@@ -95,12 +130,12 @@ def cannot_load(resolved: ResolvedModel, error: Exception) -> ModelError:
     )
 
 
-def make_decoder(model: Any, quantization: Quantization) -> Decoder:
+def make_decoder(model: Any, quantization: Quantization) -> CpuDecoder:
     """What computes a model's layers; lays its linear layers out for the CPU where it runs on one."""
     fp16 = quantization == "fp16"
     packs = model.device.type == "cpu" and model.dtype is torch.float32 and has_onednn()
-    decoder: Decoder
-    if packs and _can_fuse(model.config) and find_spec("numba"):
+    decoder: CpuDecoder
+    if packs and can_fuse(model.config) and find_spec("numba"):
         from engine.fused_decoder import FusedDecoder
 
         decoder = FusedDecoder(model, fp16)
@@ -112,8 +147,15 @@ def make_decoder(model: Any, quantization: Quantization) -> Decoder:
     return decoder
 
 
-def _can_fuse(config: Any) -> bool:
-    return config.model_type in FUSED_FAMILIES and config.hidden_act in FUSED_ACTIVATIONS
+def make_gpu_decoder(model: Any) -> Decoder[Plan]:
+    """What computes a model's layers on a GPU, and has taken their weights over."""
+    if can_fuse(model.config) and find_spec("triton"):
+        from engine.gpu.fused_decoder import FusedDecoder
+
+        decoder = FusedDecoder(model)
+        del model.base_model.layers  # nothing is left in them
+        return decoder
+    return TransformersDecoder(model)
 
 
 def refuse(name: str, problems: Iterator[str]) -> None:
@@ -124,7 +166,12 @@ def refuse(name: str, problems: Iterator[str]) -> None:
 
 def _experts_options(config: Any) -> dict[str, str]:
     """transformers refuses the argument for a model without experts."""
-    return {"experts_implementation": EXPERTS} if hasattr(config, "num_experts_per_tok") else {}
+    return {"experts_implementation": EXPERTS} if has_experts(config) else {}
+
+
+def has_experts(config: Any) -> bool:
+    """Whether only some of a layer's weights compute a token."""
+    return hasattr(config, "num_experts_per_tok")
 
 
 def kv_shape(model: Any, dtype: torch.dtype) -> KVShape:

@@ -1,62 +1,32 @@
-"""The engine's thread. A step is schedule, run, take."""
+"""The engine's thread. A step is schedule, launch, take.
+
+Where the runner can, the next step is scheduled and launched before the results of this one are taken: what
+the host does takes place while the device computes. At most one step is in flight then.
+"""
 
 import logging
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from collections.abc import Sequence as Seq
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from engine.errors import EngineClosed, EngineError, OutOfMemory, RequestError, is_out_of_memory
+from engine.advance import advance
+from engine.errors import DeviceLost, EngineClosed, EngineError, OutOfMemory, is_out_of_memory
+from engine.flight import Flight
 from engine.futures import settle, settle_failed
-from engine.protocols import Runner, Scheduling
+from engine.protocols import Launched, Runner, Scheduling
 from engine.request import FinishReason
 from engine.sequence import Chunk, Sequence, Status
-from engine.work import (
-    NOT_FINITE,
-    ChunkResult,
-    EdgeLogprobs,
-    Encoded,
-    Encoding,
-    HiddenSums,
-    NoToken,
-    Pooling,
-    Sampled,
-)
+from engine.totals import Totals
+from engine.work import ChunkResult, Sampled
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Totals:
-    """Counts since the start, of steps that succeeded, and the last of these."""
-
-    steps: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    batch_tokens: int = 0
-    batch_sequences: int = 0
-    last_batch_tokens: int = 0
-    last_batch_sequences: int = 0
-    scheduling_s: float = 0.0
-    step_s: float = 0.0
-    out_of_memory_retries: int = 0
-
-    def note_step(self, chunks: Seq[Chunk], scheduling_s: float, step_s: float) -> None:
-        """Count a step: the time to schedule it, and from its beginning to the results."""
-        self.steps += 1
-        self.last_batch_tokens = sum(chunk.num_tokens for chunk in chunks)
-        self.last_batch_sequences = len(chunks)
-        self.batch_tokens += self.last_batch_tokens
-        self.batch_sequences += self.last_batch_sequences
-        self.scheduling_s += scheduling_s
-        self.step_s += step_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +55,8 @@ class StepLoop:
         self._answer_of = answer_of
         self._tickets: dict[Sequence, Ticket] = {}  # of sequences that have not ended
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._flight: Flight | None = None
+        self._last_end_s = 0.0
         self._closed = False
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -144,6 +116,7 @@ class StepLoop:
             while not self._closed:
                 self._empty_inbox()
                 self._step()
+            self._land()
         except BaseException as fault:  # a defect of the engine's: whoever waits is to know
             logger.exception("the engine broke")
             self._end(f"the engine broke before the request had ended: {fault!r}", fault)
@@ -153,6 +126,7 @@ class StepLoop:
     def _empty_inbox(self) -> None:
         """Do what the inbox asks for; wait for it if there is nothing else to do."""
         if not self._scheduler.has_work:
+            self._land()
             self._scheduler.check_idle()
             self._inbox.get()()
         while not self._inbox.empty():
@@ -182,38 +156,86 @@ class StepLoop:
                 self._scheduler.finish(sequence, reason)
 
     def _step(self) -> None:
+        """Launch a step, and only then take the results of the one before it."""
         started_s = time.perf_counter()
         chunks = self._scheduler.schedule()
         if not chunks:
+            assert self._flight or not self._scheduler.has_work, "there is work, and nothing runs"
+            self._land()
             return
-        scheduled_s = time.perf_counter()
-        try:
-            results = self._runner.run(chunks)
-        except Exception as error:
-            self._after_failed_step(chunks, error)
+        scheduling_s = 0.0 if self._flight else time.perf_counter() - started_s
+        launched = self._try_launch(chunks)
+        if isinstance(launched, Exception):
+            self._after_failed_launch(chunks, launched)
             return
         self._scheduler.complete(chunks)
-        self._scheduler.budget.note_good_step()
-        self.totals.note_step(chunks, scheduled_s - started_s, time.perf_counter() - started_s)
-        for chunk, result in zip(chunks, results, strict=True):
+        before, self._flight = self._flight, Flight(chunks, launched, started_s, scheduling_s)
+        if before is not None:
+            self._take_results(before)
+        if self._flight and not (self._runner.runs_ahead and not self._flight.holds_up_many):
+            self._land()
+
+    def _try_launch(self, chunks: list[Chunk]) -> Launched | Exception:
+        try:
+            return self._runner.launch(chunks)
+        except DeviceLost:
+            raise
+        except Exception as error:
+            return error
+
+    def _land(self) -> None:
+        """Take the results of the step in flight, if there is one."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self._take_results(flight)
+
+    def _take_results(self, flight: Flight) -> None:
+        try:
+            results = flight.launched.results()
+        except DeviceLost:
+            raise
+        except Exception as error:
+            self._after_late_failure(flight, error)
+            return
+        self._note_step(flight)
+        for chunk, result in zip(flight.chunks, results, strict=True):
             self._take(chunk, result)
 
-    def _after_failed_step(self, chunks: list[Chunk], error: Exception) -> None:
+    def _note_step(self, flight: Flight) -> None:
+        ended_s = time.perf_counter()
+        # A step that was launched ahead begins when the one before it ends.
+        step_s = ended_s - max(flight.started_s, self._last_end_s)
+        self._last_end_s = ended_s
+        self.totals.note_step(flight.chunks, flight.scheduling_s, step_s)
+        self._scheduler.budget.note_good_step()
+
+    def _after_failed_launch(self, chunks: list[Chunk], error: Exception) -> None:
         """Try again with fewer tokens if memory ran out and there are fewer; or else fail the requests."""
         self._scheduler.abandon(chunks)
+        # Not to blame; and who ends with it should never have been in the step that failed.
+        self._land()
         num_tokens = sum(chunk.num_tokens for chunk in chunks)
         if not is_out_of_memory(error):
-            logger.exception("a step of %d sequences failed", len(chunks))
+            logger.error("a step of %d sequences failed", len(chunks), exc_info=error)
             self._fail_step(chunks, EngineError(f"the step failed: {error!r}"), error)
         elif self._scheduler.budget.shrink():
             self.totals.out_of_memory_retries += 1
             tokens = self._scheduler.budget.tokens
             logger.warning("a step of %d tokens ran out of memory: trying %d", num_tokens, tokens)
         else:
-            logger.exception("a step of %d tokens ran out of memory", num_tokens)
+            logger.error("a step of %d tokens ran out of memory", num_tokens, exc_info=error)
             message = f"no memory for a step of {num_tokens} tokens: {self._scheduler.out_of_memory_remedy}"
             self._fail_step(chunks, OutOfMemory(f"{message} ({error!r})"), error)
             self._scheduler.budget.note_culprit_gone()
+
+    def _after_late_failure(self, flight: Flight, error: Exception) -> None:
+        """Fail the requests of a step that was good when it was launched, and of the one behind it."""
+        logger.error("a step of %d sequences failed on the device", len(flight.chunks), exc_info=error)
+        behind, self._flight = self._flight, None
+        chunks = [*flight.chunks, *(behind.chunks if behind else ())]
+        # Nobody else holds a block that the two were to write, but the next to come would find it.
+        self._scheduler.reset_cache()
+        self._fail_step(chunks, EngineError(f"the step failed: {error!r}"), error)
 
     def _fail_step(self, chunks: list[Chunk], failure: EngineError, cause: Exception) -> None:
         # The frames hold the step's tensors, for as long as somebody holds the error.
@@ -224,10 +246,10 @@ class StepLoop:
     def _take(self, chunk: Chunk, result: ChunkResult) -> None:
         """Give a chunk's result to its sequence, and the answer to the caller if that was all."""
         if chunk.sequence.status is Status.FINISHED:
-            return  # a sibling has failed in this step
+            return  # it was cancelled or ended while the step ran, or a sibling has failed
         self.totals.output_tokens += isinstance(result, Sampled)
         try:
-            if (reason := _advance(chunk, result)) is not None:
+            if (reason := advance(chunk, result)) is not None:
                 self._finish(chunk.sequence, reason)
         except EngineError as error:
             self._fail(chunk.sequence, error)
@@ -261,24 +283,3 @@ def _try(call: Callable[[], None]) -> None:
         call()
     except Exception:
         logger.exception("a broken engine could not clear up")
-
-
-def _advance(chunk: Chunk, result: ChunkResult) -> FinishReason | None:
-    """Let a sequence take in a result; the reason if it has ended with it. Raises RequestError."""
-    sequence = chunk.sequence
-    match result:
-        case Sampled():
-            return sequence.append(result)
-        case NoToken(reason):
-            raise RequestError(reason)
-        case EdgeLogprobs() | HiddenSums() | Encoded() if not result.are_finite:
-            raise RequestError(NOT_FINITE)
-        case EdgeLogprobs():
-            return sequence.take_scores(result, chunk.is_last)
-        case HiddenSums() if isinstance(sequence.work, Pooling):
-            sequence.work.add(result)
-        case Encoded(values) if isinstance(sequence.work, Encoding):
-            sequence.work.values = tuple(values)
-        case _:
-            return None
-    return FinishReason.STOP if chunk.is_last else None

@@ -6,14 +6,18 @@ import torch
 
 CPU_SHARE = 0.25
 CPU_MAX_BYTES = 2 << 30
-CUDA_SHARE = 0.85  # the rest is for activations
 
 
-def default_kv_cache_bytes(device: torch.device) -> int:
-    """A share of the memory that is free on the device now, with the model loaded."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0] * CUDA_SHARE)
+def default_kv_cache_bytes() -> int:
+    """A share of a CPU's memory that is free now, with the model loaded."""
     return min(int(free_cpu_bytes() * CPU_SHARE), CPU_MAX_BYTES)
+
+
+def device_memory_bytes(device: torch.device) -> int | None:
+    """All the memory of a CUDA device, whoever uses it; None for a CPU, where the system decides."""
+    if device.type != "cuda":
+        return None
+    return int(torch.cuda.get_device_properties(device).total_memory)
 
 
 def free_cpu_bytes(proc: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:

@@ -1,6 +1,7 @@
 """Which files a model name stands for, and what identifies them. Imports no torch."""
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -137,18 +138,37 @@ def _from_hub(model: str) -> ResolvedModel:
     return _from_folder(model, Path(folder))
 
 
-def stored_dtypes(folder: Path) -> dict[str, str]:
-    """What each weight in a folder's safetensors is stored as, by name; raises ModelError."""
+@dataclass(frozen=True, slots=True)
+class StoredWeight:
+    """What a file's header says of a weight: "F32", "BF16", ..., and how many numbers it has."""
+
+    dtype: str
+    num_values: int
+
+
+def stored_weights(folder: Path) -> dict[str, StoredWeight]:
+    """All weights in a folder's safetensors, by name; reads the headers alone. Raises ModelError."""
     return {
-        name: dtype for path in sorted(folder.glob("*.safetensors")) for name, dtype in _dtypes(path).items()
+        name: weight
+        for path in sorted(folder.glob("*.safetensors"))
+        for name, weight in _weights(path).items()
     }
 
 
-def _dtypes(path: Path) -> dict[str, str]:
+def stored_dtypes(folder: Path) -> dict[str, str]:
+    """What each of them is stored as, by name; raises ModelError."""
+    return {name: weight.dtype for name, weight in stored_weights(folder).items()}
+
+
+def _weights(path: Path) -> dict[str, StoredWeight]:
     try:
         with safe_open(path, framework="np") as file:
             names = file.keys()  # it is no dict
-            return {name: file.get_slice(name).get_dtype() for name in names}
+            slices = {name: file.get_slice(name) for name in names}
+            return {
+                name: StoredWeight(part.get_dtype(), math.prod(part.get_shape()))
+                for name, part in slices.items()
+            }
     except (SafetensorError, OSError) as error:
         raise ModelError(f"cannot read {path}: {error}; give a folder with all its files whole") from error
 

@@ -1,7 +1,7 @@
 """Which rows of a step run in which lane."""
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.sequence import Chunk
 
@@ -74,8 +74,8 @@ def _fill(lanes: list[list[Piece]], long: list[Piece]) -> None:
 
 def _cut(piece: Piece, num_tokens: int) -> tuple[Piece, Piece]:
     chunk, middle = piece.chunk, piece.chunk.start + num_tokens
-    before = Chunk(chunk.sequence, chunk.start, middle)
-    return Piece(before, piece.index), Piece(Chunk(chunk.sequence, middle, chunk.end), piece.index)
+    before = replace(chunk, end=middle, is_last=False)
+    return Piece(before, piece.index), Piece(replace(chunk, start=middle), piece.index)
 
 
 def _sources(lanes: list[list[Piece]], block_tokens: int) -> list[Sources]:

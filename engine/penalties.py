@@ -7,6 +7,7 @@ import torch
 
 from engine.request import Sampling
 from engine.sequence import Sequence
+from engine.upload import upload
 
 
 def penalize(scores: torch.Tensor, sequences: Seq[Sequence], samplings: Seq[Sampling]) -> torch.Tensor:
@@ -52,5 +53,5 @@ def _tensors(
     """Rows and columns, and a number for each."""
     rows, token_ids, numbers = zip(*entries, strict=True)
     device = scores.device
-    places = (torch.tensor(rows, device=device), torch.tensor(token_ids, device=device))
-    return places, torch.tensor(numbers, dtype=scores.dtype, device=device)
+    places = (upload(rows, torch.int64, device), upload(token_ids, torch.int64, device))
+    return places, upload(numbers, scores.dtype, device)

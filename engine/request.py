@@ -167,7 +167,8 @@ class EngineStats:
     the room in the running sequences' blocks that holds no token. `scheduling_s` is the part of `step_s` in
     which the runner waits for the scheduler. `max_batch_tokens` is what a step may be now: less than was
     configured where memory ran out, which happened `out_of_memory_retries` times. An encoder has no blocks;
-    it computes `padding_tokens` for nothing, where texts of a batch are not of one length.
+    it computes `padding_tokens` for nothing, where texts of a batch are not of one length. On a GPU,
+    `graph_hits` steps replayed a CUDA graph, and `graph_misses` launched their kernels one by one.
     """
 
     blocks_total: int
@@ -191,3 +192,5 @@ class EngineStats:
     step_s: float
     out_of_memory_retries: int
     padding_tokens: int = 0
+    graph_hits: int = 0
+    graph_misses: int = 0

@@ -1,10 +1,13 @@
 """What runs in the next step.
 
-One rule: every sequence has computed some of its tokens and has more to compute. A step spends its token
+One rule: every sequence has computed some of its tokens and has more to compute, or waits for what a step
+gives it. A step spends its token
 budget on running sequences first, then admits waiting ones; chunked prefill, prefix hits and preemption
 follow from it. A sequence is admitted with the blocks for all of its known tokens, so that only one that
 gets more, in generation or in search of the best choice, can run out of blocks, and then the last in rank
-gives its own back. A step that was scheduled ends with `complete`, or with `abandon` if it failed.
+gives its own back. A step that was scheduled ends with `complete` when it is launched, or with `abandon` if
+that failed: steps run in the order in which they are launched, so that its KV, and the blocks of whoever ends
+while it runs, are as good as there for the next one.
 """
 
 from bisect import insort
@@ -69,30 +72,40 @@ class Scheduler:
         self._waiting.push(sequence)
 
     def schedule(self) -> list[Chunk]:
-        """The chunks of the next step, by rank; empty only when nothing waits or runs."""
+        """The chunks of the next step, by rank; empty only when nothing waits or runs, or all that runs
+        can go on only with the results of a step.
+        """
         assert not self._admitted, "the step before was neither completed nor abandoned"
         preemptions_before = self.num_preemptions
         chunks = self._continue_running()
         # What has just been preempted must not take the blocks back in the same step.
         if self.num_preemptions == preemptions_before:
             chunks += self._admit(self.budget.tokens - sum(chunk.num_tokens for chunk in chunks))
-        assert chunks or not self.has_work, "there is work and none of it can run"
+        assert chunks or self._all_wait_for_results, "there is work and none of it can run"
         return chunks
+
+    @property
+    def _all_wait_for_results(self) -> bool:
+        idle = all(sequence.num_uncomputed_tokens == 0 for sequence in self.running)
+        return idle and (bool(self.running) or not self._waiting)
 
     def _continue_running(self) -> list[Chunk]:
         chunks: list[Chunk] = []
         budget = self.budget.tokens
-        while len(chunks) < len(self.running) and budget > 0:
-            sequence = self.running[len(chunks)]
-            if not self._grow(sequence):
-                break
-            chunks.append(self._chunk(sequence, budget))
-            budget -= chunks[-1].num_tokens
+        place = 0
+        while place < len(self.running) and budget > 0:
+            sequence = self.running[place]
+            if (end := sequence.num_computable_tokens) > sequence.num_computed_tokens:
+                if not self._grow(sequence, end):
+                    break
+                chunks.append(self._chunk(sequence, end, budget))
+                budget -= chunks[-1].num_tokens
+            place += 1
         return chunks
 
-    def _grow(self, sequence: Sequence) -> bool:
-        """Give it blocks for all of its tokens, from the last in rank if need be; False if that is itself."""
-        count = self._num_blocks(sequence) - len(sequence.block_table)
+    def _grow(self, sequence: Sequence, num_tokens: int) -> bool:
+        """Give it blocks for so many tokens, from the last in rank if need be; False if that is itself."""
+        count = self._num_blocks(num_tokens) - len(sequence.block_table)
         while (blocks := self.pool.try_allocate(count)) is None:
             victim = self.running.pop()
             self._let_wait(victim)
@@ -106,12 +119,12 @@ class Scheduler:
         self.pool.release(sequence.preempt())
         self._waiting.push(sequence)
 
-    def _num_blocks(self, sequence: Sequence) -> int:
-        return -(-len(sequence.token_ids) // self.block_tokens)
+    def _num_blocks(self, num_tokens: int) -> int:
+        return -(-num_tokens // self.block_tokens)
 
-    def _chunk(self, sequence: Sequence, budget: int) -> Chunk:
+    def _chunk(self, sequence: Sequence, end: int, budget: int) -> Chunk:
         start = sequence.num_computed_tokens
-        chunk = Chunk(sequence, start, start + min(sequence.num_uncomputed_tokens, budget))
+        chunk = Chunk(sequence, start, min(end, start + budget), is_last=end <= start + budget)
         self._publish(chunk)
         return chunk
 
@@ -120,12 +133,12 @@ class Scheduler:
         # sequence admitted in this very step can share it.
         sequence = chunk.sequence
         end = min(chunk.end, sequence.num_cacheable_tokens)
-        count = end // self.block_tokens
-        if count > sequence.num_published_blocks:
-            self._publish_full(sequence, count)
+        if end // self.block_tokens > sequence.num_published_blocks:
+            self._publish_full(sequence, end // self.block_tokens)
         # What is generated is published when it fills a block: nobody asks for a text that is still growing.
         if chunk.start < sequence.num_prompt_tokens and end % self.block_tokens:
-            self.pool.publish(sequence.block_table[count], sequence.tail_content(end, self.block_tokens))
+            block = sequence.block_table[end // self.block_tokens]
+            self.pool.publish(block, sequence.tail_content(end, self.block_tokens))
 
     def _publish_full(self, sequence: Sequence, count: int) -> None:
         contents = sequence.block_contents(count, self.block_tokens)
@@ -141,14 +154,14 @@ class Scheduler:
             self._waiting.pop()
             self._admitted.append(sequence)
             insort(self.running, sequence, key=lambda running: running.rank)
-            chunks.append(self._chunk(sequence, budget))
+            chunks.append(self._chunk(sequence, len(sequence.token_ids), budget))
             budget -= chunks[-1].num_tokens
         return chunks
 
     def _try_admit(self, sequence: Sequence) -> bool:
         matched = self.pool.match(self._matchable(sequence))
         source = self._copy_source(sequence, len(matched))
-        count = self._num_blocks(sequence) - len(matched)
+        count = self._num_blocks(len(sequence.token_ids)) - len(matched)
         if (blocks := self._try_allocate(count)) is None and source is not None:
             # The source may be the very block that is missing.
             self._copies.drop(source)
@@ -189,10 +202,10 @@ class Scheduler:
         return self._copies.find(before, sequence.token_ids[start:end])
 
     def complete(self, chunks: Seq[Chunk]) -> None:
-        """Note that a step has computed these chunks."""
+        """Note that a step computes these chunks, before whatever is launched after it."""
         self.num_prefix_hit_tokens += sum(sequence.num_computed_tokens for sequence in self._admitted)
         for chunk in chunks:
-            chunk.sequence.note_computed(chunk.end)
+            chunk.sequence.note_computed(chunk)
         self._end_step()
 
     def abandon(self, chunks: Seq[Chunk]) -> None:
@@ -222,11 +235,23 @@ class Scheduler:
     def finish(self, sequence: Sequence, reason: FinishReason | None) -> None:
         """End a waiting or running sequence; its blocks are free or cached from now on."""
         was_waiting = sequence.status is Status.WAITING
+        if reason is not None:
+            self._publish_rest(sequence)
         self.pool.release(sequence.finish(reason))
         if was_waiting:
             self._waiting.note_ended()
         else:
             self.running.remove(sequence)
+
+    def reset_cache(self) -> None:
+        """Offer nothing any more of what has been computed; those that run keep their own."""
+        self.pool.reset_cache()
+
+    def _publish_rest(self, sequence: Sequence) -> None:
+        """Blocks that a step has filled with tokens which the host did not know when it was scheduled."""
+        end = min(sequence.num_computed_tokens, sequence.num_cacheable_tokens)
+        if (count := end // self.block_tokens) > sequence.num_published_blocks:
+            self._publish_full(sequence, count)
 
     def check_idle(self) -> None:
         """Prove, at no cost, that nothing holds a block while nothing runs."""

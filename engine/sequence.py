@@ -24,6 +24,9 @@ class Sequence:
     `token_ids` starts with the prompt; then come the tokens generated so far, or the nodes of the choice
     trie chosen so far, which follow each other in the blocks but not in the text.
 
+    `num_pending_tokens` more will come of steps that have been launched and not been taken in. The device has
+    their ids already, so that it can compute them, unless what follows them needs the host.
+
     In the first step after its admission, the KV of its last computed tokens may still have to be copied:
     into the block where the step goes on, from the slots `copied_from`.
     """
@@ -35,6 +38,7 @@ class Sequence:
     num_prompt_tokens: int = 0
     num_cached_tokens: int | None = None
     num_computed_tokens: int = 0
+    num_pending_tokens: int = 0
     num_published_blocks: int = 0
     block_table: list[int] = field(default_factory=list)
     copied_from: tuple[int, ...] = ()
@@ -54,9 +58,34 @@ class Sequence:
         return self.priority, self.arrival
 
     @property
+    def num_computable_tokens(self) -> int:
+        """The tokens known so far, and those pending that can be computed and are not the last ones."""
+        known = len(self.token_ids)
+        if self.num_pending_tokens and self._computes_pending(self.work):
+            return known + self.num_pending_tokens
+        return known
+
+    def _computes_pending(self, work: Work) -> bool:
+        if not isinstance(work, Generation) or work.waits_for_host:
+            return False
+        num_outputs = len(self.token_ids) + self.num_pending_tokens - self.num_prompt_tokens
+        return num_outputs < work.sampling.max_tokens
+
+    @property
     def num_uncomputed_tokens(self) -> int:
-        """What is left to compute of the tokens known so far."""
-        return len(self.token_ids) - self.num_computed_tokens
+        """What is left to compute now; 0 if it can only go on with the result of a step."""
+        return self.num_computable_tokens - self.num_computed_tokens
+
+    @property
+    def waits_for_host(self) -> bool:
+        """Whether what it computes next depends on what the host makes of the tokens before."""
+        match self.work:
+            case Generation() as work:
+                return work.waits_for_host
+            case Scoring(search=search):
+                return search is not None
+            case Pooling() | Encoding():
+                return False
 
     @property
     def output_token_ids(self) -> list[int]:
@@ -118,16 +147,18 @@ class Sequence:
     ) -> None:
         """Start running, with the KV of the first tokens in the blocks, or copied there before it is read."""
         assert self.status is Status.WAITING
+        assert self.num_pending_tokens == 0, "a token is pending that no step has just sampled"
         self.status = Status.RUNNING
         self.block_table = block_table
         self.num_computed_tokens = num_matched_tokens + len(copied_from)
         self.copied_from = copied_from
 
-    def note_computed(self, end: int) -> None:
-        """A step has computed the tokens up to the one before `end`."""
+    def note_computed(self, chunk: "Chunk") -> None:
+        """A step that has been launched computes this; whatever is launched after it finds it done."""
         if self.num_cached_tokens is None:
             self.num_cached_tokens = self.num_computed_tokens
-        self.num_computed_tokens = end
+        self.num_computed_tokens = chunk.end
+        self.num_pending_tokens += chunk.gives_token
         self.copied_from = ()
 
     def preempt(self) -> list[int]:
@@ -135,8 +166,6 @@ class Sequence:
         assert self.status is Status.RUNNING
         self.status = Status.WAITING
         self.num_computed_tokens = 0
-        if isinstance(self.work, Pooling):
-            self.work.reset()
         return self._leave_blocks()
 
     def finish(self, reason: FinishReason | None) -> list[int]:
@@ -168,7 +197,8 @@ class Sequence:
     def append(self, sampled: Sampled) -> FinishReason | None:
         """Take a generated token; the reason if that was the last one."""
         assert isinstance(self.work, Generation)
-        assert self.num_uncomputed_tokens == 0
+        assert self.num_pending_tokens > 0, "no step has been launched for this token"
+        self.num_pending_tokens -= 1
         self.token_ids.append(sampled.token_id)
         if sampled.logprob is not None:
             self.work.logprobs.append(sampled.logprob)
@@ -192,11 +222,15 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The tokens from `start` to before `end` of a sequence, computed in one step."""
+    """The tokens from `start` to before `end` of a sequence, computed in one step.
+
+    `is_last`: when the step was scheduled, nothing was left to compute after it.
+    """
 
     sequence: Sequence
     start: int
     end: int
+    is_last: bool
 
     @property
     def num_tokens(self) -> int:
@@ -205,7 +239,7 @@ class Chunk:
 
     @property
     def token_ids(self) -> abc.Sequence[int]:
-        """The tokens to compute."""
+        """Those known of the tokens to compute; a pending one, of which at most one is the chunk, is not."""
         return self.sequence.token_ids[self.start : self.end]
 
     @property
@@ -233,6 +267,6 @@ class Chunk:
         return not isinstance(work, Scoring) or self.end <= prompt + work.num_nodes_in_line
 
     @property
-    def is_last(self) -> bool:
-        """Whether nothing known is left to compute after it."""
-        return self.end == len(self.sequence.token_ids)
+    def gives_token(self) -> bool:
+        """Whether the sequence's next token comes of it."""
+        return self.is_last and isinstance(self.sequence.work, Generation)

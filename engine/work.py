@@ -98,6 +98,12 @@ class Generation:
     logprobs: list[float] = field(default_factory=list)
     top_logprobs: list[TopLogprobs] = field(default_factory=list)
 
+    @property
+    def waits_for_host(self) -> bool:
+        """Whether the host must know each token before the next: a matcher or a penalty counts it."""
+        sampling = self.sampling
+        return self.matcher is not None or sampling.repetition_penalty != 1 or sampling.frequency_penalty != 0
+
 
 @dataclass(slots=True)
 class Scoring:
@@ -148,12 +154,10 @@ class Pooling:
     total: list[float] = field(default_factory=list)
     last: list[float] = field(default_factory=list)
 
-    def reset(self) -> None:
-        """Start over: the tokens will be computed again."""
-        self.total, self.last = [], []
-
-    def add(self, sums: HiddenSums) -> None:
-        """Take in the next chunk."""
+    def add(self, sums: HiddenSums, *, starts_over: bool) -> None:
+        """Take in the next chunk, or the first one, after a preemption again."""
+        if starts_over:
+            self.total = []
         pairs = zip(self.total, sums.total, strict=True) if self.total else ((0.0, x) for x in sums.total)
         self.total = [before + more for before, more in pairs]
         self.last = sums.last

@@ -6,10 +6,12 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from engine.config import Device, Quantization
+from engine import devices
+from engine.config import Quantization
 from jobs.names import Name, model_alias, usable_name
 from jobs.settings import Settings
 from worker import leases, stall
@@ -24,7 +26,7 @@ class WorkerSettings(Settings):
     """Settings of both sides, and a worker's own."""
 
     alias: Name | None = None
-    device: Device = "auto"
+    device: Annotated[str, AfterValidator(devices.checked)] = "auto"
     quantization: Quantization = Field(default="auto", description="of weights on a CPU")
     max_model_len: int | None = Field(default=None, ge=64, description="tokens; the model's own by default")
     concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")

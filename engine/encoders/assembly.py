@@ -83,7 +83,7 @@ def _check_first_step(runner: EncoderRunner, vocab_size: int, abilities: Abiliti
     texts = [Sequence([vocab_size // 2], Encoding(ask)) for ask in asks]
     remedy = "use the config.json that the weights were saved with"
     try:
-        results = runner.run([Chunk(text, 0, 1) for text in texts])
+        results = runner.launch([Chunk(text, 0, 1, is_last=True) for text in texts]).results()
     except Exception as error:  # what config.json says need not fit together
         raise ModelError(f"{name} cannot encode a token: {error}; {remedy}") from error
     if not all(isinstance(result, Encoded) and result.are_finite for result in results):

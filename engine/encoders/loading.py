@@ -11,8 +11,8 @@ from engine import weight_checks, weight_values
 from engine.config import Quantization
 from engine.encoders import families
 from engine.errors import ModelError
-from engine.loading import cannot_load, refuse
-from engine.models import ResolvedModel, stored_dtypes
+from engine.loading import cannot_load, host_dtype, on_device, refuse, refuse_stored
+from engine.models import ResolvedModel, stored_weights
 from engine.packed_linear import has_onednn, pack_linears
 
 # What a model without labels would say of a text as a whole. Sentence encoders pool hidden states instead,
@@ -24,25 +24,26 @@ def load_encoder(
     resolved: ResolvedModel, dtype: torch.dtype, device: torch.device, quantization: Quantization
 ) -> Any:
     """The model, its linear layers laid out for the CPU where it runs on one; raises ModelError."""
-    model = _load(resolved, dtype).to(device).eval()
+    model = on_device(_load(resolved, dtype, device), dtype, device)
     refuse(str(resolved.path), weight_values.problems(model.named_parameters()))
     if device.type == "cpu" and dtype is torch.float32 and has_onednn():
         pack_linears(model, fp16=quantization == "fp16")
     return model
 
 
-def _load(resolved: ResolvedModel, dtype: torch.dtype) -> Any:
+def _load(resolved: ResolvedModel, dtype: torch.dtype, device: torch.device) -> Any:
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(resolved.path, local_files_only=True, trust_remote_code=False)
         refuse(repr(resolved.name), families.problems(config))
-        refuse(str(resolved.path), weight_checks.dtype_problems(stored_dtypes(resolved.path)))
+        stored = stored_weights(resolved.path)
+        refuse_stored(resolved, stored, dtype, device)
         tells_labels = families.tells_labels(config.architectures)
         kind = AutoModelForSequenceClassification if tells_labels else AutoModel
         model, info = kind.from_pretrained(
             resolved.path,
             config=config,
-            dtype=dtype,
+            dtype=host_dtype(stored, dtype, device),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,

@@ -8,6 +8,7 @@ from torch.nn.functional import log_softmax, logsigmoid, normalize
 
 from engine.encoders.batches import share_out
 from engine.lanes import Lanes
+from engine.protocols import Computed
 from engine.request import Pool
 from engine.sequence import Chunk
 from engine.work import ChunkResult, Encoded, Encoding, VectorAsk
@@ -16,18 +17,21 @@ from engine.work import ChunkResult, Encoded, Encoding, VectorAsk
 class EncoderRunner:
     """A transformers model, with or without a head for labels; each lane computes texts of its own."""
 
+    runs_ahead = False
+
     def __init__(self, model: Any, multi_label: bool, lanes: Lanes) -> None:
         self._model = model
         self._lanes = lanes
         self._multi_label = multi_label
         self._pad_token_id = model.config.pad_token_id or 0
 
-    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
-        """Encode texts, which best ascend in length; results in their order."""
+    def launch(self, chunks: Seq[Chunk]) -> Computed:
+        """Encode texts, which best ascend in length."""
         lengths = [chunk.num_tokens for chunk in chunks]
         places = share_out(lengths, self._lanes.count(sum(lengths)))
         parts = [chunks[part.start : part.stop] for part in places]
-        return [result for results in self._lanes.run(self._run_lane, parts) for result in results]
+        of_parts = self._lanes.run(self._run_lane, parts)
+        return Computed([result for results in of_parts for result in results])
 
     @torch.inference_mode()
     def _run_lane(self, chunks: Seq[Chunk]) -> list[ChunkResult]:

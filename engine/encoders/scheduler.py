@@ -67,7 +67,7 @@ class EncoderScheduler:
         self.running = [self._waiting.pop(arrival) for arrival in arrivals]
         for sequence in self.running:
             sequence.admit([], 0)
-        return [Chunk(sequence, 0, len(sequence.token_ids)) for sequence in self.running]
+        return [Chunk(sequence, 0, len(sequence.token_ids), is_last=True) for sequence in self.running]
 
     def _first(self) -> Sequence | None:
         while self._by_rank and self._by_rank[0][1].status is not Status.WAITING:
@@ -83,7 +83,7 @@ class EncoderScheduler:
         """Note that a step has computed these texts."""
         self.num_padding_tokens += num_padding_tokens(chunks)
         for chunk in chunks:
-            chunk.sequence.note_computed(chunk.end)
+            chunk.sequence.note_computed(chunk)
 
     def abandon(self, chunks: Seq[Chunk]) -> None:
         """Note that a step computed nothing: its texts wait again; their entries by rank are still there."""
@@ -100,6 +100,9 @@ class EncoderScheduler:
         else:
             self.running.remove(sequence)
         sequence.finish(reason)
+
+    def reset_cache(self) -> None:
+        """Nothing is cached."""
 
     def check_idle(self) -> None:
         """Prove that nothing is held while nothing waits."""

@@ -14,9 +14,9 @@ from engine.gpu.online_softmax import absorbed, averaged, bent
 from engine.gpu.operands import operand_type
 from engine.gpu.paged_kv import PagedKV
 from engine.gpu.paged_tiles import find_slots, load_heads
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.splits import workspace_floats
 from engine.gpu.tile_sizes import TileSize, next_power_of_two
+from engine.score_rule import ScoreRule
 
 
 def paged_decode(

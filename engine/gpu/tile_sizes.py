@@ -53,6 +53,7 @@ _PREFILL_WITH_TREES = {
     (256, 4): TileSize(16, 16, 8, 2),
 }
 SUMS_OF_FOUR_WARPS = 64 * 128  # more than these would leave no registers for the rest
+TILE_NUMBERS = 1024  # that a program works on where rows can be cut: eight a thread, as `copy_warps` has it
 
 
 def decode_tile(head_dim: int, itemsize: int, group: int) -> TileSize:
@@ -77,6 +78,16 @@ def prefill_tile(
 def copy_warps(width: int) -> int:
     """How many warps, a power of two, copy a row of so many numbers: eight numbers a thread, if they can."""
     return min(max(next_power_of_two(width) // 256, 1), 8)
+
+
+def row_tile(width: int) -> int:
+    """How many numbers of a row of so many a program takes, where each is worked on alone."""
+    return min(next_power_of_two(width), TILE_NUMBERS)
+
+
+def heads_a_tile(head_dim: int) -> int:
+    """How many of a token's heads a program takes, where each is worked on alone."""
+    return max(TILE_NUMBERS // next_power_of_two(head_dim), 1)
 
 
 def next_power_of_two(count: int) -> int:

@@ -16,7 +16,7 @@ def worker(
     model: options.Model = DEFAULT_MODEL,
     store: options.Store = "",
     broker: options.Broker = None,
-    device: Annotated[str, typer.Option(envvar="BYDAWN_DEVICE", help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(envvar="BYDAWN_DEVICE", help="auto, cpu, cuda or cuda:N.")] = "auto",
     concurrency: Annotated[int, typer.Option(envvar="BYDAWN_CONCURRENCY", min=1, max=64, help="Shards.")] = 4,
     log_level: Annotated[str, typer.Option(envvar="BYDAWN_LOG_LEVEL")] = "INFO",
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 
 from engine.detokenizer import TextStream
+from engine.protocols import Computed
 from engine.request import Sampling
 from engine.sequence import Chunk, Sequence
 from engine.trie import ChoiceTrie
@@ -50,20 +51,22 @@ def stream(pieces: dict[int, bytes], stop: Seq[str]) -> TextStream:
 class FakeRunner:
     """Answers at once with made-up results, after letting `before` look at the chunks and raise."""
 
+    runs_ahead = False
+
     def __init__(self, before: Callable[[Seq[Chunk]], None] = lambda chunks: None) -> None:
         self._before = before
 
-    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
+    def launch(self, chunks: Seq[Chunk]) -> Computed:
         """Token 7, log-probability -1, hidden state [1, 2]."""
         self._before(chunks)
-        return [result_of(chunk) for chunk in chunks]
+        return Computed([result_of(chunk) for chunk in chunks])
 
 
 def result_of(chunk: Chunk) -> ChunkResult:
     """What FakeRunner makes up for a chunk."""
     match chunk.sequence.work:
         case Generation():
-            return Sampled(7) if chunk.is_last else None
+            return Sampled(7) if chunk.gives_token else None
         case Scoring(trie):
             return EdgeLogprobs(dict.fromkeys(range(len(trie.edges)), -1.0))
         case Pooling():

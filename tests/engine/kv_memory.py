@@ -4,9 +4,15 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 
 from engine.partition import Part, copied_to, partition
+from engine.protocols import Computed
 from engine.sequence import Chunk, Sequence
-from engine.work import ChunkResult, Scoring
+from engine.work import Scoring
 from tests.engine.fakes import result_of
+
+
+def token_at(index: int) -> int:
+    """What is generated there, whatever comes before."""
+    return 1 + index % 3
 
 
 class Texts:
@@ -18,9 +24,11 @@ class Texts:
     def of(self, sequence: Sequence, end: int) -> list[int]:
         """The numbers of the sequence's beginnings; a node of a choice trie is no text but its own."""
         numbers: list[int] = []
+        pending = [token_at(index) for index in range(len(sequence.token_ids), end)]
+        token_ids = [*sequence.token_ids, *pending]
         for index in range(end):
             inside = isinstance(sequence.work, Scoring) and index >= sequence.num_prompt_tokens
-            what = (id(sequence), index) if inside else sequence.token_ids[index]
+            what = (id(sequence), index) if inside else token_ids[index]
             key = (numbers[-1] if numbers else None, what)
             numbers.append(self._numbers.setdefault(key, len(self._numbers)))
         return numbers
@@ -33,14 +41,17 @@ class KVMemoryRunner:
     having been waited for is not there. Each token that is attended to must be its own sequence's.
     """
 
+    runs_ahead = False
+
     def __init__(self, block_tokens: int, num_lanes: int) -> None:
         self.num_computed_tokens = 0
         self._block_tokens = block_tokens
         self._num_lanes = num_lanes
         self._texts = Texts()
         self._memory: dict[int, int] = {}  # the number of a text, by slot
+        self._written: list[set[int]] = []  # by launch
 
-    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
+    def launch(self, chunks: Seq[Chunk]) -> Computed:
         """Made-up results, after every read has been checked."""
         for chunk in chunks:
             assert chunk.start == chunk.sequence.num_computed_tokens, "computed twice, or never"
@@ -53,7 +64,17 @@ class KVMemoryRunner:
             self._check_reads(part)
         self._memory = before
         self._fill_all(parts)
-        return [result_of(chunk) for chunk in chunks]
+        self._written.append({slot for chunk in chunks for slot in self._written_by(chunk)})
+        return Computed([result_of(chunk) for chunk in chunks])
+
+    def lose(self, num_launches: int) -> None:
+        """Let the KV of the last launches never have been written."""
+        for slot in set[int]().union(*self._written[-num_launches:]):
+            del self._memory[slot]
+
+    def _written_by(self, chunk: Chunk) -> list[int]:
+        own = [self._slot(chunk.sequence, index) for index in range(chunk.start, chunk.end)]
+        return own + list(copied_to(chunk, self._block_tokens))
 
     def _fill(self, parts: list[Part], part: Part) -> None:
         """What lies in memory at least when this lane starts to read."""

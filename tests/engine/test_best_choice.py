@@ -148,7 +148,8 @@ def test_nodes_below_each_other_are_attended_to_like_text() -> None:
     work = Scoring(trie, BestChoiceSearch(trie, (0.0, 0.0, 0.0)))
     sequence = Sequence([9, 9], work)
     work.append([1, 3, 2, 4])
-    assert [Chunk(sequence, 0, end).is_causal for end in (2, 3, 4, 5, 6)] == [True, True, True, False, False]
+    chunks = [Chunk(sequence, 0, end, is_last=end == 6) for end in (2, 3, 4, 5, 6)]
+    assert [chunk.is_causal for chunk in chunks] == [True, True, True, False, False]
 
 
 def test_a_best_choice_of_one_token_takes_one_step_with_the_prompt(engine: Engine) -> None:

@@ -58,7 +58,7 @@ def test_rows_of_later_steps_copy_from_rows_that_run_and_from_rows_that_have_end
     finish(scheduler, first)
     scheduler.finish(scheduler.running[0], FinishReason.LENGTH)
     assert spans(step(scheduler, prompted(ROWS[9]))) == [(20, 30)]
-    finish(scheduler, [Chunk(sequence, 0, 1) for sequence in scheduler.running])
+    finish(scheduler, [Chunk(sequence, 0, 1, is_last=True) for sequence in scheduler.running])
     scheduler.check_integrity()
     scheduler.check_idle()
 
@@ -85,7 +85,7 @@ def test_what_is_of_use_is_found_among_many_that_are_not() -> None:
     for number in range(20):
         step(scheduler, prompted([400 + number, 1]))
         assert spans(step(scheduler, prompted([*INSTRUCTIONS[:12], 400 + number])))[-1] == (12, 13)
-        finish(scheduler, [Chunk(sequence, 0, 1) for sequence in scheduler.running[1:]])
+        finish(scheduler, [Chunk(sequence, 0, 1, is_last=True) for sequence in scheduler.running[1:]])
 
 
 def test_nothing_is_copied_from_a_choice_trie_or_into_it() -> None:
@@ -109,7 +109,7 @@ def test_a_source_that_is_needed_for_the_newcomers_own_blocks_is_not_copied() ->
     scheduler = make_scheduler(num_blocks=2)
     finish(scheduler, step(scheduler, prompted(INSTRUCTIONS)))
     assert spans(step(scheduler, prompted([*INSTRUCTIONS[:5], *range(320, 340)]))) == [(0, 25)]
-    finish(scheduler, [Chunk(scheduler.running[0], 0, 1)])
+    finish(scheduler, [Chunk(scheduler.running[0], 0, 1, is_last=True)])
     scheduler.check_idle()
 
 

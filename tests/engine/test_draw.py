@@ -59,15 +59,15 @@ def test_probabilities_are_those_of_transformers_processors(filters: Filters) ->
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 @pytest.mark.parametrize("number", [0.0, 0.5, ALMOST_ONE])
 def test_what_is_filtered_out_is_never_drawn(filters: Filters, number: float) -> None:
-    drawn = draw(SCORES, filters, [number] * 6)
+    drawn = draw(SCORES, filters, [number] * 6).tolist()
     assert all(our_probabilities(filters)[row, token_id] > 0 for row, token_id in enumerate(drawn))
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 def test_a_row_draws_the_same_alone_and_among_others(filters: Filters) -> None:
     numbers = [0.03, 0.2, 0.4, 0.6, 0.8, 0.99]
-    alone = [draw(SCORES[row : row + 1], filters, numbers[row : row + 1])[0] for row in range(6)]
-    assert draw(SCORES, filters, numbers) == alone
+    alone = [draw(SCORES[row : row + 1], filters, numbers[row : row + 1]).item() for row in range(6)]
+    assert draw(SCORES, filters, numbers).tolist() == alone
 
 
 @pytest.mark.parametrize("filters", [Filters(1.0, top_p=0.9), Filters(1.0, top_k=3), Filters(1.0)], ids=str)
@@ -77,20 +77,20 @@ def test_two_tokens_that_rounding_makes_change_ranks_are_drawn_alike(filters: Fi
     up, down = scores.clone(), scores.clone()
     up[0, 1] += 1e-6
     down[0, 1] -= 1e-6
-    assert draw(up, filters, [number]) == draw(down, filters, [number])
+    assert draw(up, filters, [number]).equal(draw(down, filters, [number]))
 
 
 @pytest.mark.parametrize("top_p", [1e-30, 1e-46, 5e-324])
 def test_the_smallest_top_p_leaves_the_likeliest(top_p: float) -> None:
-    assert draw(SCORES, Filters(1.0, top_p=top_p), [0.9] * 6) == SCORES.argmax(-1).tolist()
+    assert draw(SCORES, Filters(1.0, top_p=top_p), [0.9] * 6).tolist() == SCORES.argmax(-1).tolist()
 
 
 @pytest.mark.parametrize("temperature", [1e-320, 1e-9])
 def test_the_coldest_temperature_takes_the_likeliest(temperature: float) -> None:
-    assert draw(SCORES, Filters(temperature), [0.9] * 6) == SCORES.argmax(-1).tolist()
+    assert draw(SCORES, Filters(temperature), [0.9] * 6).tolist() == SCORES.argmax(-1).tolist()
 
 
 def test_the_hottest_temperature_draws_evenly_and_never_what_is_ruled_out() -> None:
     scores = torch.tensor([[5.0, -torch.inf, -5.0]])
-    drawn = [draw(scores, Filters(1e308), [number])[0] for number in (0.1, 0.49, 0.51, 0.9, ALMOST_ONE)]
+    drawn = [draw(scores, Filters(1e308), [number]).item() for number in (0.1, 0.49, 0.51, 0.9, ALMOST_ONE)]
     assert drawn == [0, 0, 2, 2, 2]

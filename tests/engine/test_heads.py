@@ -19,17 +19,17 @@ def config(model_type: str, **settings: Any) -> Any:
 @pytest.mark.parametrize("family", ["gemma2", "gemma3_text"])
 def test_gemma_bends_its_logits_below_the_cap(family: str) -> None:
     rule = LogitRule.of(config(family, final_logit_softcapping=10.0))
-    torch.testing.assert_close(rule.apply(RAW), 10 * torch.tanh(RAW / 10))
-    assert torch.equal(LogitRule.of(config(family, final_logit_softcapping=None)).apply(RAW), RAW)
+    torch.testing.assert_close(rule.apply(RAW.clone()), 10 * torch.tanh(RAW / 10))
+    assert torch.equal(LogitRule.of(config(family, final_logit_softcapping=None)).apply(RAW.clone()), RAW)
 
 
 def test_granite_divides_its_logits() -> None:
-    assert torch.equal(LogitRule.of(config("granite", logits_scaling=4.0)).apply(RAW), RAW / 4)
+    assert torch.equal(LogitRule.of(config("granite", logits_scaling=4.0)).apply(RAW.clone()), RAW / 4)
 
 
 def test_a_setting_that_the_family_does_not_know_does_nothing() -> None:
     rule = LogitRule.of(config("llama", final_logit_softcapping=10.0, logits_scaling=4.0))
-    assert torch.equal(rule.apply(RAW), RAW)
+    assert torch.equal(rule.apply(RAW.clone()), RAW)
 
 
 def test_a_head_of_half_precision_gives_logits_ruled_in_float32() -> None:

@@ -7,10 +7,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from engine.blocks import BlockPool
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
-from engine.sequence import Sequence, Status
-from engine.work import EdgeLogprobs, HiddenSums, Sampled
+from engine.sequence import Chunk, Sequence, Status
+from engine.work import ChunkResult, EdgeLogprobs, HiddenSums, Sampled
 from tests.engine.fakes import pooling, prompted, scoring
-from tests.engine.kv_memory import KVMemoryRunner
+from tests.engine.kv_memory import KVMemoryRunner, token_at
 
 BLOCK_TOKENS = 4
 NUM_BLOCKS = 10
@@ -25,11 +25,18 @@ choices = st.lists(st.lists(tokens, min_size=1, max_size=4).map(tuple), min_size
 class Life(RuleBasedStateMachine):
     """A scheduler, and KV memory that knows which text it holds."""
 
-    @initialize(max_batch_tokens=st.integers(1, 40), max_sequences=st.integers(1, 6), lanes=st.integers(1, 3))
-    def start(self, max_batch_tokens: int, max_sequences: int, lanes: int) -> None:
+    @initialize(
+        max_batch_tokens=st.integers(1, 40),
+        max_sequences=st.integers(1, 6),
+        lanes=st.integers(1, 3),
+        runs_ahead=st.booleans(),
+    )
+    def start(self, max_batch_tokens: int, max_sequences: int, lanes: int, runs_ahead: bool) -> None:
         self.scheduler = Scheduler(BlockPool(NUM_BLOCKS), BLOCK_TOKENS, max_batch_tokens, max_sequences)
         self.runner = KVMemoryRunner(BLOCK_TOKENS, lanes)
+        self.runs_ahead = runs_ahead
         self.sequences: list[Sequence] = []
+        self.in_flight: list[tuple[Chunk, ChunkResult]] = []
 
     def arrive(self, sequence: Sequence) -> None:
         self.sequences.append(sequence)
@@ -54,22 +61,54 @@ class Life(RuleBasedStateMachine):
         for _ in range(count):
             self.step()
         if fails:
-            self.scheduler.abandon(self.scheduler.schedule())
+            self.fail_a_launch()
 
     def step(self) -> None:
-        chunks = self.scheduler.schedule()
+        before, self.in_flight = self.in_flight, self.launched()
+        self.take(before)
+        if not (self.runs_ahead and self.in_flight):
+            self.land()
+
+    def launched(self) -> list[tuple[Chunk, ChunkResult]]:
+        """A step, and what it will give."""
+        if not (chunks := self.scheduler.schedule()):
+            return []
         assert sum(chunk.num_tokens for chunk in chunks) <= self.scheduler.budget.tokens
         self.scheduler.check_integrity()
-        results = self.runner.run(chunks)
+        results = self.runner.launch(chunks).results()
         self.scheduler.complete(chunks)
-        for chunk, result in zip(chunks, results, strict=True):
+        return list(zip(chunks, results, strict=True))
+
+    def land(self) -> None:
+        results, self.in_flight = self.in_flight, []
+        self.take(results)
+
+    def take(self, results: list[tuple[Chunk, ChunkResult]]) -> None:
+        for chunk, result in results:
             reason = None
+            if chunk.sequence.status is Status.FINISHED:
+                continue
             if isinstance(result, Sampled):
-                reason = chunk.sequence.append(Sampled(1 + len(chunk.sequence.token_ids) % 3))
+                reason = chunk.sequence.append(Sampled(token_at(len(chunk.sequence.token_ids))))
             elif isinstance(result, EdgeLogprobs | HiddenSums) and chunk.is_last:
                 reason = FinishReason.STOP
             if reason is not None:
                 self.scheduler.finish(chunk.sequence, reason)
+
+    def fail_a_launch(self) -> None:
+        self.scheduler.abandon(self.scheduler.schedule())
+        self.land()
+
+    @precondition(lambda self: self.in_flight)
+    @rule(with_one_behind=st.booleans())
+    def fail_late(self, with_one_behind: bool) -> None:
+        behind = self.launched() if with_one_behind else []
+        self.runner.lose(2 if behind else 1)
+        self.scheduler.reset_cache()
+        for chunk, _ in self.in_flight + behind:
+            if chunk.sequence.status is not Status.FINISHED:
+                self.scheduler.finish(chunk.sequence, None)
+        self.in_flight = []
 
     @precondition(lambda self: self.sequences)
     @rule(data=st.data())
@@ -80,7 +119,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def run_out_of_memory(self) -> None:
-        self.scheduler.abandon(self.scheduler.schedule())
+        self.fail_a_launch()
         self.scheduler.budget.shrink()
 
     @rule()
@@ -99,6 +138,7 @@ class Life(RuleBasedStateMachine):
             if not self.scheduler.has_work:
                 break
             self.step()
+        self.land()
         assert not self.scheduler.has_work, "it never ends"
         self.scheduler.check_idle()
         assert all(sequence.status is Status.FINISHED for sequence in self.sequences)
@@ -117,7 +157,7 @@ def test_with_room_for_all_a_token_after_an_equal_beginning_is_computed_once(
     runner = KVMemoryRunner(BLOCK_TOKENS, lanes)
     for row in rows:
         scheduler.add(prompted(row))
-    runner.run(chunks := scheduler.schedule())
+    runner.launch(chunks := scheduler.schedule())
     scheduler.complete(chunks)
     assert runner.num_computed_tokens == sum(map(_num_own_tokens, [rows[:n] for n in range(len(rows))], rows))
     for chunk in chunks:

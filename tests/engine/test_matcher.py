@@ -9,13 +9,13 @@ from engine.errors import EngineError
 from engine.grammars import Grammars
 from engine.loop import StepLoop
 from engine.matcher import Matcher
-from engine.sampler import sample
 from engine.scheduler import Scheduler
 from engine.sequence import Sequence
 from engine.tokenizer import Tokenizer
 from engine.work import Generation, Sampled
 from tests.engine.conftest import ModelFolder
 from tests.engine.fakes import FakeRunner, generation
+from tests.engine.sampled import sampled
 
 EOS = frozenset({1})
 
@@ -72,9 +72,9 @@ def test_logits_beyond_the_tokenizers_tokens_are_never_chosen(tokenizer: Tokeniz
     matcher = Grammars(tokenizer, 320).matcher(Regex(".*x"), EOS)
     for sampling in (Sampling(), Sampling(temperature=1.0)):
         work = Generation(sampling, EOS, seed=0, stream=None, matcher=matcher)
-        (sampled,) = sample(logits, [Sequence([2], work)])
-        assert isinstance(sampled, Sampled)
-        assert sampled.token_id < tokenizer.vocab_size
+        (result,) = sampled(logits, [Sequence([2], work)])
+        assert isinstance(result, Sampled)
+        assert result.token_id < tokenizer.vocab_size
 
 
 def test_only_held_rows_are_held_and_the_logits_stay_as_they_were(tokenizer: Tokenizer) -> None:
@@ -83,7 +83,7 @@ def test_only_held_rows_are_held_and_the_logits_stay_as_they_were(tokenizer: Tok
     (x,) = tokenizer.encode("x", add_special_tokens=False)
     matcher = Grammars(tokenizer, 320).matcher(Choice(("x",)), EOS)
     works = [Generation(Sampling(), EOS, 0, None, m) for m in (None, matcher, None)]
-    chosen = sample(logits, [Sequence([2], work) for work in works])
+    chosen = sampled(logits, [Sequence([2], work) for work in works])
     assert chosen == [Sampled(int(logits[0].argmax())), Sampled(x), Sampled(int(logits[2].argmax()))]
     assert torch.equal(logits, before)
 

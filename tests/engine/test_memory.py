@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from engine.memory import CPU_MAX_BYTES, default_kv_cache_bytes, free_cpu_bytes
 
@@ -30,4 +29,4 @@ def test_in_a_container_it_is_what_the_limit_leaves(proc: Path, tmp_path: Path) 
 
 
 def test_the_default_is_never_more_than_its_cap() -> None:
-    assert 0 < default_kv_cache_bytes(torch.device("cpu")) <= CPU_MAX_BYTES
+    assert 0 < default_kv_cache_bytes() <= CPU_MAX_BYTES

@@ -18,7 +18,7 @@ def make_chunks(spans: list[tuple[int, int]]) -> list[Chunk]:
         count = -(-len(sequence.token_ids) // BLOCK_TOKENS)
         sequence.block_table = list(range(next_block, next_block + count))
         next_block += count
-        chunks.append(Chunk(sequence, start, start + num_tokens))
+        chunks.append(Chunk(sequence, start, start + num_tokens, is_last=True))
     return chunks
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from engine import Completion, Engine, FinishReason, Request, Sampling
-from engine.sampler import sample
 from engine.sequence import Sequence
 from engine.work import Generation, NoToken, Sampled
 from tests.engine.conftest import MakeEngine
+from tests.engine.sampled import sampled
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, -4.0])
 
@@ -21,9 +21,9 @@ def draw(sampling: Sampling, logits: torch.Tensor = LOGITS, prompt: tuple[int, .
 
 
 def token_of(logits: torch.Tensor, sequence: Sequence) -> int:
-    (sampled,) = sample(logits[None], [sequence])
-    assert isinstance(sampled, Sampled)
-    return sampled.token_id
+    (result,) = sampled(logits[None], [sequence])
+    assert isinstance(result, Sampled)
+    return result.token_id
 
 
 def shares(num_draws: int = 2000, **settings: float) -> list[float]:
@@ -107,8 +107,8 @@ def test_rows_of_all_sorts_come_out_together_as_they_do_alone() -> None:
         work = Generation(sampling, frozenset(), seed=sampling.seed or 0, stream=None)
         sequences.append(Sequence([row, 3, 5], work))
         sequences[-1].token_ids += [int(logits[row].argmax())] * row
-    alone = [sample(logits[row : row + 1], [sequence])[0] for row, sequence in enumerate(sequences)]
-    assert sample(logits, sequences) == alone
+    alone = [sampled(logits[row : row + 1], [sequence])[0] for row, sequence in enumerate(sequences)]
+    assert sampled(logits, sequences) == alone
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -116,17 +116,17 @@ def test_rows_of_all_sorts_come_out_together_as_they_do_alone() -> None:
 def test_logits_that_are_not_finite_cost_their_own_row_its_token(sampling: Sampling, value: float) -> None:
     logits = torch.stack([LOGITS, torch.full_like(LOGITS, value), LOGITS])
     works = [Generation(sampling, frozenset(), seed=1, stream=None) for _ in logits]
-    first, broken, last = sample(logits, [Sequence([0], work) for work in works])
+    first, broken, last = sampled(logits, [Sequence([0], work) for work in works])
     assert isinstance(broken, NoToken)
     assert "not finite" in broken.reason
-    assert first == last == sample(LOGITS[None], [Sequence([0], works[0])])[0]
+    assert first == last == sampled(LOGITS[None], [Sequence([0], works[0])])[0]
 
 
 def test_one_nan_among_the_logits_is_not_overlooked() -> None:
     logits = LOGITS.clone()
     logits[3] = torch.nan
     work = Generation(Sampling(), frozenset(), seed=1, stream=None)
-    assert isinstance(sample(logits[None], [Sequence([0], work)])[0], NoToken)
+    assert isinstance(sampled(logits[None], [Sequence([0], work)])[0], NoToken)
 
 
 RANDOM = Sampling(max_tokens=20, temperature=1.5, top_p=0.95, seed=4, ignore_eos=True)

@@ -26,7 +26,7 @@ def make_scheduler(
 def step(scheduler: Scheduler) -> list[Chunk]:
     """A step with made-up tokens."""
     chunks = scheduler.schedule()
-    results = FakeRunner().run(chunks)
+    results = FakeRunner().launch(chunks).results()
     scheduler.complete(chunks)
     for chunk, result in zip(chunks, results, strict=True):
         if isinstance(result, Sampled) and (reason := chunk.sequence.append(result)) is not None:

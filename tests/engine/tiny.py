@@ -179,12 +179,19 @@ def _head_dim(config: Any) -> int:
     return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
 
 
+def make_model(family: str, seed: int = 0, **changes: Any) -> Any:
+    """A model with random weights, by a config with these changes."""
+    config = _config(family, vocab_size=320)
+    for name, value in changes.items():
+        setattr(config, name, value)
+    torch.manual_seed(seed)
+    return AutoModelForCausalLM.from_config(config)
+
+
 def save_model(family: str, folder: Path, seed: int = 0) -> Path:
     """A whole model folder."""
     save_tokenizer(folder)
-    torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(_config(family, vocab_size=320))
-    model.save_pretrained(folder)
+    make_model(family, seed).save_pretrained(folder)
     return folder
 
 

@@ -48,3 +48,13 @@ def test_an_alias_that_is_no_name_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("BYDAWN_ALIAS", "../up")
     with pytest.raises(ValidationError, match="not usable"):
         WorkerSettings()
+
+
+def test_a_worker_runs_on_the_device_that_is_named_and_refuses_a_name_that_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BYDAWN_DEVICE", "cuda:3")
+    assert WorkerSettings().device == "cuda:3"
+    monkeypatch.setenv("BYDAWN_DEVICE", "cuda3")
+    with pytest.raises(ValidationError, match="use auto, cpu, cuda, or cuda:N"):
+        WorkerSettings()

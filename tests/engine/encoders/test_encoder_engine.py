@@ -21,8 +21,8 @@ from engine import (
     RequestTooLong,
     Sampling,
 )
+from engine.protocols import Launched
 from engine.sequence import Chunk
-from engine.work import ChunkResult
 from tests.engine.encoders.conftest import MEAN, Folder, OpenEngine, Shared
 from tests.engine.encoders.tiny import LABELS, Reference, save_classifier, save_sentence_encoder
 
@@ -152,13 +152,15 @@ def test_a_prompt_with_no_tokens_or_strange_ones_is_refused(engine: EncoderEngin
 class Gate:
     """Stands before an engine's runner: holds each batch until it is opened, and looks at it."""
 
+    runs_ahead = False
+
     def __init__(self, engine: EncoderEngine) -> None:
         self.open, self.entered = Event(), Event()
         self.batches: list[list[int]] = []
         self._runner = engine._loop._runner
         engine._loop._runner = self
 
-    def run(self, chunks: Seq[Chunk]) -> list[ChunkResult]:
+    def launch(self, chunks: Seq[Chunk]) -> Launched:
         self.entered.set()
         assert self.open.wait(30)
         self.batches.append([chunk.num_tokens for chunk in chunks])
@@ -166,7 +168,7 @@ class Gate:
             raise RuntimeError("illegal address")
         if sum(chunk.num_tokens for chunk in chunks) > 40:
             raise MemoryError
-        return self._runner.run(chunks)
+        return self._runner.launch(chunks)
 
 
 @pytest.fixture

@@ -79,5 +79,6 @@ def run(engine: EncoderEngine, batch: list[list[int]], ask: VectorAsk | None) ->
     """Through the engine's runner, in one batch."""
     runner = engine._loop._runner
     assert isinstance(runner, EncoderRunner)
-    results = runner._run_lane([Chunk(Sequence(text, Encoding(ask)), 0, len(text)) for text in batch])
+    chunks = [Chunk(Sequence(text, Encoding(ask)), 0, len(text), is_last=True) for text in batch]
+    results = runner._run_lane(chunks)
     return [result.values for result in results if isinstance(result, Encoded)]

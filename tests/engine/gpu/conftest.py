@@ -8,14 +8,24 @@ import pytest
 
 from tests.interpreter import HAS_TRITON, IS_WANTED, VARIABLE
 
-KERNELS = ("kv_write", "paged_decode", "paged_prefill")
-collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in (*KERNELS, "compilation")]
+KERNELS = ("fused_decoder", "kv_write", "paged_decode", "paged_prefill", "rms_norm", "rotary", "swiglu")
+# What else needs triton.
+OTHERS = (
+    "compilation",
+    "fake_device",
+    "gpu_engine",
+    "gpu_memory",
+    "gpu_runner",
+    "on_a_gpu",
+)  # need triton, too
+collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in (*KERNELS, *OTHERS)]
 
 if HAS_TRITON:
     with pytest.MonkeyPatch.context() as _patch:
         _patch.setenv(VARIABLE, "1" if IS_WANTED else "0")
         for _name in KERNELS:
             importlib.import_module(f"engine.gpu.{_name}")
+        _rounding = importlib.import_module("tests.engine.gpu.rounding")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,8 +38,9 @@ def _triton_is_as_wanted() -> None:
 
 @pytest.fixture(autouse=True)
 def _interpreter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set while kernels run, too; 2 to a large power is inf there, as on a GPU."""
+    """Set while kernels run, too; 2 to a large power is inf there, and bfloat16 is rounded, as on a GPU."""
     if IS_WANTED:
         monkeypatch.setenv(VARIABLE, "1")
+        _rounding.round_to_nearest(monkeypatch)
     with np.errstate(over="ignore"):
         yield

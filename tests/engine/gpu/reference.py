@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from engine.gpu.paged_kv import PagedKV
-from engine.gpu.score_rule import ScoreRule
+from engine.score_rule import ScoreRule
 from tests.interpreter import IS_WANTED as IS_INTERPRETED
 
 DEVICE = torch.device("cpu" if IS_INTERPRETED else "cuda")
-# Of averages of about 1. A GPU makes up float32 from products of TF32; the interpreter cuts bfloat16 off
-# where one rounds.
+# Of averages of about 1. A GPU makes up float32 from products of TF32.
 TOLERANCE = {
     torch.float32: 5e-6 if IS_INTERPRETED else 2e-4,
     torch.float16: 2e-3,

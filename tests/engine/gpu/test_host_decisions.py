@@ -7,9 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.gpu.query_tiles import query_tiles
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.splits import FEWEST_KEYS, MAX_SPLITS, choose_num_splits, workspace_floats
-from engine.gpu.tile_sizes import copy_warps, decode_tile, next_power_of_two, prefill_tile
+from engine.gpu.tile_sizes import (
+    copy_warps,
+    decode_tile,
+    heads_a_tile,
+    next_power_of_two,
+    prefill_tile,
+    row_tile,
+)
+from engine.score_rule import ScoreRule
 
 H100_MULTIPROCESSORS = 132
 
@@ -98,3 +105,14 @@ def test_factors_make_powers_of_two_of_what_is_defined_with_e() -> None:
     doubled = 2 ** (product * capped.factor(key_scale))
     assert 1 - 2 / (doubled + 1) == pytest.approx(tanh(score / 2))
     assert capped.cap * log(2) == pytest.approx(2)
+
+
+@given(st.integers(1, 40_000), st.integers(1, 512))
+def test_rows_and_heads_are_cut_into_tiles_of_at_most_eight_numbers_a_thread(
+    width: int, head_dim: int
+) -> None:
+    tile, heads = row_tile(width), heads_a_tile(head_dim)
+    assert tile == next_power_of_two(tile)
+    assert heads == next_power_of_two(heads)
+    for numbers in (tile, heads * next_power_of_two(head_dim)):
+        assert numbers <= 8 * 32 * copy_warps(numbers)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from engine.gpu.paged_decode import paged_decode
 from engine.gpu.paged_kv import FP8
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.splits import workspace_floats
 from engine.gpu.tile_sizes import FEWEST_ROWS, TileSize, decode_tile
+from engine.score_rule import ScoreRule
 from tests.engine.gpu.reference import Texts, assert_close, heads_apart, ints, queries, randn, unwritten
 
 RULE = ScoreRule(scaling=0.25)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from engine.gpu.paged_kv import FP8
 from engine.gpu.paged_prefill import RaggedBatch, TreeMasks, paged_prefill
 from engine.gpu.query_tiles import query_tiles
-from engine.gpu.score_rule import ScoreRule
 from engine.gpu.tile_sizes import FEWEST_ROWS, TileSize, prefill_tile
 from engine.masks import MaskMaker
 from engine.request import Sampling
+from engine.score_rule import ScoreRule
 from engine.sequence import Chunk, Sequence
 from engine.trie import ChoiceTrie
 from engine.work import Generation, Scoring
@@ -208,13 +208,13 @@ TRIE = ChoiceTrie.of([*BUSHY, (9, 8, 7, 6, 5, 4), (9, 1, 1)])
 
 def scored(prompt: int, start: int, end: int) -> Chunk:
     """Tokens from `start` to before `end` of a prompt and the nodes of TRIE."""
-    return Chunk(Sequence([0] * prompt, Scoring(TRIE)), start, end)
+    return Chunk(Sequence([0] * prompt, Scoring(TRIE)), start, end, is_last=True)
 
 
 def told(count: int) -> Chunk:
     """The last `count` of 37 tokens of plain text."""
     work = Generation(Sampling(), frozenset(), seed=0, stream=None)
-    return Chunk(Sequence([0] * 37, work), 37 - count, 37)
+    return Chunk(Sequence([0] * 37, work), 37 - count, 37, is_last=True)
 
 
 def sight(chunk: Chunk, window: int | None) -> torch.Tensor:
