@@ -33,6 +33,7 @@ def inside(
         prefix_hit_tokens=totals["prefix_hit_tokens"],
         preemptions=totals["preemptions"],
         out_of_memory_retries=totals["out_of_memory_retries"],
+        graph_share=_graph_share(totals),
         decode=_decode(turn, answer, shape, number_bytes, ceilings),
     )
 
@@ -62,6 +63,12 @@ def _parts_ms(totals: Mapping[str, Any]) -> dict[str, float]:
         for name, seconds in totals.items()
         if name.endswith("_s")
     }
+
+
+def _graph_share(totals: Mapping[str, Any]) -> float | None:
+    """Of the steps that could have replayed a graph; None on a CPU, which has none."""
+    asked = totals["graph_hits"] + totals["graph_misses"]
+    return totals["graph_hits"] / asked if asked else None
 
 
 def _share(rate: float, ceiling: float | None) -> float | None:

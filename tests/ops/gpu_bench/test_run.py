@@ -31,6 +31,7 @@ class Machine:
     seconds_a_token: dict[str, float]
     now_s: float = 0.0
     started: list[str] = field(default_factory=list)
+    turns: int = 0
     ended: int = 0
 
     def clock(self) -> float:
@@ -55,6 +56,7 @@ class FakeProcess:
         tokens = [item.max_tokens for item in turn.items]
         seconds = sum(tokens) * self.seconds_a_token
         self.machine.now_s += seconds
+        self.machine.turns += 1
         return Answer(seconds, tokens)
 
     def end(self) -> None:
@@ -103,6 +105,7 @@ def test_each_turn_has_a_process_of_its_own_that_ends_and_another_system_is_firs
     findings = measure(machine)
     assert machine.started == [*SYSTEMS, *SYSTEMS[1:], OURS, REFERENCE, OURS, BASELINE]
     assert machine.ended == 9
+    assert machine.turns == 9 * 2 + 2  # a warm-up each, and once for each peer a probe
     assert [turn.round for turn in findings.turns] == [0] * 3 + [1] * 3 + [2] * 3
     assert not list(tmp_path.iterdir())
 

@@ -1,6 +1,6 @@
 """What is read off an engine's statistics while it works, and what that comes to."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import count
 
 import pytest
@@ -76,6 +76,13 @@ def test_steady_is_the_time_in_which_all_decode_and_nothing_else_happens() -> No
     assert window.output_tokens == (8 * 20 + 8 * 40) / 2 - 100
 
 
+def test_an_engine_that_has_done_its_work_is_not_steady() -> None:
+    ended = replace(decoding(9), running=0)
+    window = steady([Sample(0.0, decoding(1)), Sample(1.0, decoding(9)), Sample(9.0, ended)], 8)
+    assert window is not None
+    assert window.seconds == 1.0
+
+
 def test_fewer_sequences_are_not_steady() -> None:
     assert steady([Sample(0.0, decoding(1)), Sample(1.0, decoding(9))], 9) is None
 
@@ -103,6 +110,14 @@ def test_every_time_that_the_engine_keeps_is_told_a_step() -> None:
     assert found is not None
     assert found.parts_ms["scheduling"] == 125.0
     assert len(found.parts_ms) == sum(field.name.endswith("_s") for field in fields(EngineStats))
+
+
+def test_the_share_of_graphs_is_of_the_steps_on_a_gpu() -> None:
+    counts = totals(stats(), stats(steps=4, graph_hits=3, graph_misses=1))
+    on_gpu, on_cpu = (inside(OURS, TURN, each, SHAPE, 2, None) for each in (answer(totals=counts), answer()))
+    assert on_gpu is not None
+    assert on_cpu is not None
+    assert (on_gpu.graph_share, on_cpu.graph_share) == (0.75, None)
 
 
 def test_without_ceilings_there_are_no_shares() -> None:
