@@ -1,0 +1,8 @@
+"""`python -m ops.benchmark.gpu`, as ops/bench calls it in the repository root."""
+
+import sys
+
+from ops.benchmark.gpu.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())
