@@ -29,7 +29,7 @@ class Scheduling(Protocol):
     def schedule(self) -> list[Chunk]:
         """The chunks of the next step; it ends with `complete`, or with `abandon` if its launch failed.
 
-        None where nothing can be computed before the results of a step are taken.
+        Empty where nothing can be computed before the results of a step are taken.
         """
 
     def complete(self, chunks: Seq[Chunk]) -> None:

@@ -10,6 +10,7 @@ from engine.errors import DeviceLost, EngineClosed, EngineError
 from engine.request import FinishReason
 from engine.scheduler import Scheduler
 from engine.sequence import Chunk
+from engine.work import Sampled
 from tests.engine.fakes import generation
 from tests.engine.made_up_device import BLOCK_TOKENS, Device
 from tests.engine.made_up_runs import Ask, Machine, Run, alone
@@ -55,6 +56,20 @@ def test_a_cancelled_sequences_blocks_are_free_while_its_step_is_in_flight() -> 
     scheduler.check_integrity()
     scheduler.check_idle()
     assert scheduler.schedule() == []
+
+
+@pytest.mark.parametrize(("reason", "num_offered"), [(None, 0), (FinishReason.CANCELLED, 1)])
+def test_a_block_filled_ahead_is_offered_unless_its_step_may_have_failed(
+    reason: FinishReason | None, num_offered: int
+) -> None:
+    scheduler = Scheduler(BlockPool(8), BLOCK_TOKENS, max_batch_tokens=32, max_sequences=4)
+    scheduler.add(sequence := generation(3, 20))
+    for _ in range(2):
+        scheduler.complete(scheduler.schedule())
+    assert sequence.append(Sampled(7)) is None
+    scheduler.pool.reset_cache()
+    scheduler.finish(sequence, reason)
+    assert scheduler.pool.num_cached == num_offered
 
 
 def test_those_who_cannot_go_on_without_the_host_are_passed_over_while_few() -> None:
@@ -161,14 +176,29 @@ def test_nothing_is_in_flight_when_the_engine_has_been_closed() -> None:
 
 
 def test_nothing_is_in_flight_while_the_engine_has_nothing_to_do() -> None:
-    run = Run(Machine(64, 8), device := Device())
-    run.start([ask := Ask("stopped", (1, 2, 3), 14, seed=2)])
-    run.futures[0].result(20)
-    run.loop.call(lambda: None)
-    run.loop.call(lambda: None)  # by now the thread has looked for work once after the first
-    assert device.num_in_flight == 0
+    ask, device, landed = Ask("stopped", (1, 2, 3), 14, seed=2), Device(), Event()
+    ((_, token_ids),) = alone(ask)
+
+    def note_last(chunks: Seq[Chunk]) -> None:
+        # The step that was launched before the stop token was known.
+        if device.chunks.index(chunks) == len(token_ids):
+            landed.set()
+
+    device.at_results = note_last
+    run = Run(Machine(64, 8), device)
+    run.start([ask])
+    assert run.futures[0].result(20) == alone(ask)
+    assert landed.wait(20)
     run.start([ask])
     assert run.outcomes() == [alone(ask)] * 2
+
+
+def test_a_pooled_chunk_whose_sums_come_after_a_preemption_counts_once() -> None:
+    asks = [Ask("plain", (1, 1, 1), 17, seed=5), Ask("pooled", (3, 1, 2, 2, 1, 3, 3, 2, 2), 1, seed=0)]
+    run = Run(Machine(2, 4), Device(), num_blocks=5)
+    run.start(asks)
+    assert run.outcomes() == [alone(ask) for ask in asks]
+    assert run.scheduler.num_preemptions > 0
 
 
 def test_what_was_generated_ahead_serves_the_next_text_as_well() -> None:
