@@ -15,7 +15,7 @@ STAND_IN = """\
 #!{python}
 import json, os, sys, time
 work, file = sys.argv[3], sys.argv[sys.argv.index("--json") + 1]
-ceilings = {{"bytes_a_s": 1.0, "flops_a_s": 1.0, "card": {{}}, "each_bytes_a_s": {{}}, "each_flops_a_s": {{}}}}
+ceilings = {{"bytes_a_s": 1, "flops_a_s": 1, "card": {{}}, "each_bytes_a_s": {{}}, "each_flops_a_s": {{}}}}
 known = "--ceilings" in sys.argv
 found = {{"command": "", "turns": [], "versions": {{work: str(known)}}, "skipped": []}}
 with open(file, "w") as stream:
