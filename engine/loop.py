@@ -190,11 +190,14 @@ class StepLoop:
             self._land()
 
     def _try_launch(self, chunks: list[Chunk]) -> Launched | Exception:
+        started_s = time.perf_counter()
         try:
             return self._runner.launch(chunks)
         except Exception as error:
             raise_if_device_lost(error)
             return error
+        finally:
+            self.totals.launching_s += time.perf_counter() - started_s
 
     def _land(self) -> None:
         """Take the results of the step in flight, if there is one."""
@@ -203,15 +206,19 @@ class StepLoop:
             self._take_results(flight)
 
     def _take_results(self, flight: Flight) -> None:
+        asked_s = time.perf_counter()
         try:
             results = flight.launched.results()
         except Exception as error:
             raise_if_device_lost(error)
             self._after_late_failure(flight, error)
             return
+        ready_s = time.perf_counter()
         self._note_step(flight)
         for chunk, result in zip(flight.chunks, results, strict=True):
             self._take(chunk, result)
+        self.totals.waiting_s += ready_s - asked_s
+        self.totals.taking_s += time.perf_counter() - ready_s
 
     def _note_step(self, flight: Flight) -> None:
         ended_s = time.perf_counter()

@@ -165,7 +165,9 @@ class EngineStats:
 
     A batch is what one step computes; `batch_tokens / steps` is their mean size. `kv_wasted_tokens` counts
     the room in the running sequences' blocks that holds no token. `scheduling_s` is the part of `step_s` in
-    which the runner waits for the scheduler. `max_batch_tokens` is what a step may be now: less than was
+    which the runner waits for the scheduler. Of the host's own time, `launching_s` goes into handing steps to
+    the runner, which on a CPU computes them then, `waiting_s` into waiting for their results, `taking_s` into
+    what these mean for their sequences. `max_batch_tokens` is what a step may be now: less than was
     configured where memory ran out, which happened `out_of_memory_retries` times. An encoder has no blocks;
     it computes `padding_tokens` for nothing, where texts of a batch are not of one length. On a GPU,
     `graph_hits` steps replayed a CUDA graph, and `graph_misses` launched their kernels one by one.
@@ -190,6 +192,9 @@ class EngineStats:
     batch_sequences: int
     scheduling_s: float
     step_s: float
+    launching_s: float
+    waiting_s: float
+    taking_s: float
     out_of_memory_retries: int
     padding_tokens: int = 0
     graph_hits: int = 0

@@ -19,6 +19,9 @@ class Totals:
     last_batch_sequences: int = 0
     scheduling_s: float = 0.0
     step_s: float = 0.0
+    launching_s: float = 0.0
+    waiting_s: float = 0.0
+    taking_s: float = 0.0
     out_of_memory_retries: int = 0
 
     def note_step(self, chunks: Seq[Chunk], scheduling_s: float, step_s: float) -> None:

@@ -1,4 +1,7 @@
-"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory`, `labels`, `orders` and `summaries`."""
+"""The command: `bash ops/bench cpu`, `exact`, `scheduler`, `memory`, `labels`, `orders` and `summaries`.
+
+`bash ops/bench gpu` is `ops/benchmark/gpu/`, which needs none of the packages that this does.
+"""
 
 import json
 import tempfile
@@ -26,6 +29,8 @@ vLLM and llama.cpp are found through --vllm-python and --llama-python, each the 
 (ops/BENCHMARKS.md says how to make them); without one, that system is left out. Works c and d need a folder
 with tickets_clinc_domains_val.jsonl (github.com/clinc/oos-eval, relabelled to domains: fields text, label)
 and summ_qmsum_segments_val.jsonl (github.com/Yale-LILY/QMSum, cut into segments: fields document, query).
+
+What runs on a GPU has its own command, which needs torch and transformers alone: bash ops/bench gpu --help.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)

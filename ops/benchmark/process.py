@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +27,14 @@ class SystemFailed(Exception):
 class SystemProcess:
     """Runs in a process group of its own, which is stopped whenever it has no turn."""
 
-    def __init__(self, python: str, module: str, settings: dict[str, Any], log: Path) -> None:
+    def __init__(
+        self,
+        python: str,
+        module: str,
+        settings: dict[str, Any],
+        log: Path,
+        load_timeout_s: float = LOAD_TIMEOUT_S,
+    ) -> None:
         """Start it and wait until it has loaded; raises SystemFailed."""
         self._log = log
         self._unread = b""
@@ -36,7 +44,7 @@ class SystemProcess:
                 self._process = subprocess.Popen(
                     command,
                     cwd=ROOT,
-                    env=_environment(),
+                    env=_environment(python),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stream,
@@ -46,20 +54,20 @@ class SystemProcess:
                 log.unlink()
                 raise SystemFailed(f"{python} does not start: {error.strerror}") from error
         try:
-            self.versions: dict[str, str] = self._read(LOAD_TIMEOUT_S)["versions"]
+            self.versions: dict[str, str] = self._read(load_timeout_s)["versions"]
             self._signal(signal.SIGSTOP)
         except BaseException:
             self.end()
             raise
 
-    def run(self, turn: Turn) -> Answer:
+    def run(self, turn: Turn, timeout_s: float = TURN_TIMEOUT_S) -> Answer:
         """Let it run a turn, with the machine to itself; raises SystemFailed."""
         with self._awake():
             assert self._process.stdin is not None
             with suppress(BrokenPipeError):  # its last words are read below
                 self._process.stdin.write(json.dumps(asdict(turn)).encode() + b"\n")
                 self._process.stdin.flush()
-            return Answer(**self._read(TURN_TIMEOUT_S))
+            return Answer(**self._read(timeout_s))
 
     @contextmanager
     def _awake(self) -> Iterator[None]:
@@ -70,7 +78,11 @@ class SystemProcess:
             self._signal(signal.SIGSTOP)
 
     def _read(self, timeout_s: float) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self._read_line(time.monotonic() + timeout_s))
+        deadline = time.monotonic() + timeout_s
+        # What a library prints while it is imported comes before anything of ours.
+        while not (line := self._read_line(deadline)).startswith(b"{"):
+            pass
+        message: dict[str, Any] = json.loads(line)
         if "error" in message:
             raise SystemFailed(f"{message['error']} (its log: {self._log})")
         return message
@@ -105,7 +117,8 @@ class SystemProcess:
             os.killpg(self._process.pid, number)
 
 
-def _environment() -> dict[str, str]:
+def _environment(python: str) -> dict[str, str]:
     # Ours is found through the working folder; another venv must not see our packages.
-    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    foreign = set() if python == sys.executable else {"PYTHONPATH", "VIRTUAL_ENV"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return kept | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"}

@@ -1,14 +1,13 @@
 """An outcome as tables and as JSON."""
 
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ops.benchmark.ceiling import ceiling_seconds
+from ops.benchmark.machine import machine
 from ops.benchmark.results import BASELINE, FLOAT32, REFERENCE, Line, Measured, agreement_in, lines
 from ops.benchmark.run import Outcome
 from ops.benchmark.systems import System
@@ -121,19 +120,6 @@ def versions(outcome: Outcome) -> str:
     """Each package that a system said it is made of, once."""
     named = {f"{name} {version}" for own in outcome.versions.values() for name, version in own.items()}
     return f"Versions: {', '.join(sorted(named))}, Python {platform.python_version()}\n"
-
-
-def machine() -> str:
-    """The cores, the processor's name, the memory."""
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
-    name = names[0] if names else platform.processor()
-    return f"Machine: {len(names) or '?'} cores, {name}, {_memory_bytes() / (1 << 30):.0f} GiB"
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def as_json(outcome: Outcome, command: str) -> dict[str, Any]:

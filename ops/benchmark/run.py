@@ -8,16 +8,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
 
-from ops.benchmark.peers.protocol import Item, Turn
+from ops.benchmark.peers.protocol import Turn
 from ops.benchmark.process import SystemFailed, SystemProcess
 from ops.benchmark.results import Measured
+from ops.benchmark.shares import affordable, cost, rotated
 from ops.benchmark.systems import System
 from ops.benchmark.texts import DataMissing
 from ops.benchmark.works import Task, Work, warm_up
-
-# What a prompt's token costs beside one of output, which is computed in smaller batches: for guesses only.
-PROMPT_TOKEN_COST = 0.5
-LEAST_REQUESTS = 8
 
 
 class Listener(Protocol):
@@ -194,28 +191,3 @@ class Run:
     def _skip(self, what: str) -> None:
         self.outcome.skipped.append(what)
         self._listener.skipped(what)
-
-
-def rotated(systems: list[System], number: int) -> list[System]:
-    """Another one first in each round, so that none always runs after the same one."""
-    shift = number % len(systems) if systems else 0
-    return systems[shift:] + systems[:shift]
-
-
-def cost(turn: Turn) -> float:
-    """How much work a turn is, in output tokens' worth."""
-    return sum(map(_item_cost, turn.items))
-
-
-def affordable(turn: Turn, budget: float) -> int:
-    """How many of the first requests fit a budget of cost: all, or at least a few."""
-    spent = 0.0
-    for count, item in enumerate(turn.items):
-        spent += _item_cost(item)
-        if spent > budget:
-            return min(max(count, LEAST_REQUESTS), len(turn.items))
-    return len(turn.items)
-
-
-def _item_cost(item: Item) -> float:
-    return item.max_tokens + PROMPT_TOKEN_COST * len(item.prompt)

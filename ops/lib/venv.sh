@@ -40,6 +40,25 @@ find_python() {
   fail "no Python 3.11, 3.12 or 3.13 was found. Install one, or name it: PYTHON=/path/to/python3 bash $0"
 }
 
+has_torch() {
+  python_suits "$1" &&
+    "$1" -c 'from importlib.util import find_spec as f; import sys; sys.exit(not (f("torch") and f("transformers")))' >/dev/null 2>&1
+}
+
+# PYTHON where it is set, else the first of python3 and .venv that has torch and transformers. Installs nothing.
+find_torch_python() {
+  local candidate wanted=${PYTHON:-python3}
+  set -- "$wanted" "$VENV/bin/python"
+  [ -z "${PYTHON:-}" ] || set -- "$wanted"
+  for candidate; do
+    if has_torch "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  fail "$wanted is no Python 3.11, 3.12 or 3.13 with torch and transformers. Name one that is: PYTHON=/path/to/python3 bash $0"
+}
+
 # One question for four ills: half made, Python gone, moved with its folder, copied from another folder.
 venv_is_sound() {
   python_suits "$VENV/bin/python" && "$VENV/bin/pip" --version 2>/dev/null | grep -qF "$VENV/"

@@ -12,8 +12,10 @@ from tests.crash.chaos.life import READY, EngineKills, Life
 
 Start = Callable[..., Life]
 
-OBEYS = "trap 'exit 0' TERM; while :; do sleep 0.02; done"
-DISOBEYS = "while :; do sleep 0.02; done"
+SAYS_SO = "echo began"  # when its traps are set: a signal may come at once
+RUNS = f"{SAYS_SO}; while :; do sleep 0.02; done"
+OBEYS = f"trap 'exit 0' TERM; {RUNS}"
+DISOBEYS = RUNS
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             before_bytes = log.stat().st_size
             with log.open("ab") as output:
                 output.write(READY if is_ready else b"loading")
-            process = subprocess.Popen(["/bin/sh", "-c", f"echo began; {script}"], stdout=subprocess.PIPE)
+            process = subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE)
             stack.callback(process.wait)
             stack.callback(process.kill)
             assert process.stdout is not None
@@ -64,9 +66,9 @@ def test_a_worker_that_ends_by_itself_is_a_defect(start: Start, code: int) -> No
 
 
 def test_a_worker_that_could_not_start_is_none_but_one_that_broke_is(start: Start) -> None:
-    life = start("exit 2", is_ready=False)
+    life = start(f"{SAYS_SO}; exit 2", is_ready=False)
     assert life.complaint(life.wait(10)) is None
-    broke = start("exit 1", is_ready=False)
+    broke = start(f"{SAYS_SO}; exit 1", is_ready=False)
     assert broke.complaint(broke.wait(10)) is not None
 
 

@@ -17,6 +17,9 @@ def test_batches_are_counted_and_the_last_is_told(engine: Engine) -> None:
     assert (stats.steps, stats.batch_sequences, stats.batch_tokens) == (3, 3, 10 + 1 + 1)
     assert (stats.last_batch_tokens, stats.last_batch_sequences) == (1, 1)
     assert 0 < stats.scheduling_s < stats.step_s
+    # A CPU has computed when it is launched, and then there is nothing to wait for.
+    assert 0 < stats.waiting_s < stats.launching_s < stats.step_s
+    assert 0 <= stats.taking_s < stats.step_s
     assert stats.out_of_memory_retries == 0
     assert stats.kv_wasted_tokens == 0
 

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from ops.benchmark.ceiling import Curve, ceiling_seconds
+from ops.benchmark.machine import machine
 from ops.benchmark.peers.protocol import Answer, Item, Turn
-from ops.benchmark.report import as_json, machine, markdown
+from ops.benchmark.report import as_json, markdown
 from ops.benchmark.results import Measured, agreement, lines
-from ops.benchmark.run import LEAST_REQUESTS, Outcome, Run, affordable, fleet, rotated
+from ops.benchmark.run import Outcome, Run, fleet
+from ops.benchmark.shares import LEAST_REQUESTS, affordable, rotated
 from ops.benchmark.systems import System
 from ops.benchmark.texts import SEGMENTS, TICKETS, DataMissing, part, tickets
 from ops.benchmark.works import Work, works

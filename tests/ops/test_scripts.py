@@ -14,11 +14,12 @@ VENV_SH = ROOT / "ops" / "lib" / "venv.sh"
 OPS = ROOT / "ops"
 COMMANDS = [OPS / "test", OPS / "demo", OPS / "bench", OPS / "chaos", ROOT / ".ci" / "run"]
 
-# Answers what venv.sh asks of a Python: its version, the venv module, a venv, pip. It logs each installation.
+# Answers what venv.sh asks of a Python: version, venv module, torch, a venv, pip. It logs each installation.
 STAND_IN = """#!/bin/sh
 case "$*" in
   *version_info*) exit 0 ;;
   *ensurepip*) exit {without_venv} ;;
+  *find_spec*) exit {without_torch} ;;
   --version) echo Python 3.12.9 ;;
   "-m venv"*)
     mkdir -p .venv/bin && cp "$0" .venv/bin/python
@@ -42,8 +43,8 @@ def write_command(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def stand_in(*, without_venv: int = 0, pip_fails_at: str = "nothing") -> str:
-    return STAND_IN.format(without_venv=without_venv, pip_fails_at=pip_fails_at)
+def stand_in(*, without_venv: int = 0, without_torch: int = 0, pip_fails_at: str = "nothing") -> str:
+    return STAND_IN.format(without_venv=without_venv, without_torch=without_torch, pip_fails_at=pip_fails_at)
 
 
 @pytest.fixture
@@ -212,3 +213,31 @@ def test_a_linked_venv_is_left_as_it_is(checkout: Path, bash: Bash) -> None:
     assert done.returncode == 1
     assert ".venv is a link" in done.stderr
     assert (others / "kept").exists()
+
+
+def test_a_gpu_machines_own_torch_is_taken_before_that_of_the_venv(checkout: Path, bash: Bash) -> None:
+    write_command(checkout / "bin" / "python3", stand_in())
+    write_command(checkout / ".venv" / "bin" / "python", stand_in())
+    assert bash("find_torch_python").stdout == "python3\n"
+    assert not (checkout / "log").exists()
+
+
+def test_the_venvs_torch_is_taken_where_the_machine_has_none(checkout: Path, bash: Bash) -> None:
+    mine = checkout / ".venv" / "bin" / "python"
+    write_command(checkout / "bin" / "python3", stand_in(without_torch=1))
+    write_command(mine, stand_in())
+    assert bash("find_torch_python").stdout == f"{mine}\n"
+
+
+@pytest.mark.parametrize("named", ["", "my-python"])
+def test_without_torch_nothing_is_installed_and_the_message_says_what_to_name(
+    checkout: Path, bash: Bash, named: str
+) -> None:
+    write_command(checkout / "bin" / (named or "python3"), stand_in(without_torch=1))
+    if named:  # which the venv does not stand in for
+        write_command(checkout / ".venv" / "bin" / "python", stand_in())
+    done = bash("find_torch_python", PYTHON=named)
+    assert done.returncode == 1
+    assert f"{named or 'python3'} is no Python" in done.stderr
+    assert "PYTHON=/path/to/python3" in done.stderr
+    assert not (checkout / "log").exists()

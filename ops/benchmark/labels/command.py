@@ -22,7 +22,7 @@ from ops.benchmark.labels.ways import (
     head_on_encoder,
     zero_shot,
 )
-from ops.benchmark.report import machine
+from ops.benchmark.machine import machine
 from ops.benchmark.tables import Table
 
 WAYS: dict[str, list[Way]] = {

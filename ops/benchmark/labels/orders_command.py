@@ -11,7 +11,7 @@ from ops.benchmark.labels.command import Data, Json, Markdown, folder_of_data
 from ops.benchmark.labels.orders import NUM_ORDERS, Moved, count_moved, orders_of
 from ops.benchmark.labels.splits import NUM_HISTORY, clinc
 from ops.benchmark.labels.ways import Bench
-from ops.benchmark.report import machine
+from ops.benchmark.machine import machine
 from ops.benchmark.tables import Table
 
 NUM_TICKETS = 300

@@ -1,6 +1,7 @@
 """transformers' continuous batching: the manager behind `generate_batch`, kept between turns.
 
 `generate_batch` would make a new one with new memory for every call, and knows one limit for all requests.
+On a GPU transformers chooses KV memory, tokens a step, graphs and, of what is installed, the attention.
 """
 
 import time
@@ -8,20 +9,21 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, ContinuousBatchingConfig, GenerationConfig
+from transformers import ContinuousBatchingConfig, GenerationConfig
 
 from ops.benchmark.peers.protocol import Answer, Run, Turn, serve
+from ops.benchmark.peers.transformers_model import load_model
 
-# Its default takes 0.6 of the machine's memory, and masks for steps of 8,192 tokens.
+# On a CPU its default takes 0.6 of the machine's memory, and masks for steps of 8,192 tokens.
 KV_TOKENS = 65_536
 STEP_TOKENS = 512
 
 
 def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
-    model = AutoModelForCausalLM.from_pretrained(settings["folder"], dtype=torch.float32).eval()
-    config = ContinuousBatchingConfig(max_batch_tokens=STEP_TOKENS)
-    config.num_blocks = KV_TOKENS // config.page_size
-    manager = model.init_continuous_batching(GenerationConfig(do_sample=False, eos_token_id=-1), config)
+    model = load_model(settings)
+    generation = GenerationConfig(do_sample=False, eos_token_id=-1)
+    kv_tokens = settings.get("kv_tokens", None if model.device.type == "cuda" else KV_TOKENS)
+    manager = model.init_continuous_batching(generation, _config(kv_tokens))
     manager.start()
 
     def run(turn: Turn) -> Answer:
@@ -33,6 +35,14 @@ def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
         return Answer(seconds, [len(ids) for ids in token_ids], token_ids)
 
     return run, {"transformers": transformers.__version__, "torch": torch.__version__}
+
+
+def _config(kv_tokens: int | None) -> ContinuousBatchingConfig:
+    if kv_tokens is None:
+        return ContinuousBatchingConfig()
+    config = ContinuousBatchingConfig(max_batch_tokens=STEP_TOKENS)
+    config.num_blocks = kv_tokens // config.page_size
+    return config
 
 
 def _wait(manager: Any, count: int) -> dict[str, list[int]]:

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM
 
 from ops.benchmark.peers.protocol import Answer, Item, Run, Turn, serve
+from ops.benchmark.peers.transformers_model import load_model
 
 
 def load(settings: dict[str, Any]) -> tuple[Run, dict[str, str]]:
-    model = AutoModelForCausalLM.from_pretrained(settings["folder"], dtype=torch.float32).eval()
+    model = load_model(settings)
     pad: int = model.config.pad_token_id or 0
     if not settings.get("until_end"):
         model.generation_config.eos_token_id = None
@@ -41,9 +41,12 @@ def _generate(model: Any, items: list[Item], pad: int) -> list[list[int]]:
     """Each row's own tokens: those that it was padded with, before and after, are left out."""
     width = max(len(item.prompt) for item in items)
     padding = [width - len(item.prompt) for item in items]
+    prompts = [[pad] * more + item.prompt for more, item in zip(padding, items, strict=True)]
     output = model.generate(
-        torch.tensor([[pad] * more + item.prompt for more, item in zip(padding, items, strict=True)]),
-        attention_mask=torch.tensor([[0] * more + [1] * (width - more) for more in padding]),
+        torch.tensor(prompts, device=model.device),
+        attention_mask=torch.tensor(
+            [[0] * more + [1] * (width - more) for more in padding], device=model.device
+        ),
         max_new_tokens=max(item.max_tokens for item in items),
         do_sample=False,
         pad_token_id=pad,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ops.benchmark.report import machine
+from ops.benchmark.machine import machine
 from ops.benchmark.summaries.figures import Figures, figures, table
 from ops.benchmark.summaries.sets import SETS, Item, Set
 from ops.benchmark.summaries.writers import Written, ours, write_baseline, write_ours
