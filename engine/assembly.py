@@ -41,6 +41,7 @@ class Parts:
     runner: Runner
     graph_counts: GraphCounts
     limits: Limits
+    runs_on: str
     fingerprint: str
 
 
@@ -75,6 +76,7 @@ def assemble(config: EngineConfig, resolved: ResolvedModel, gpu: "Device | None"
     )
     runner = backend.make_runner(_reserve(config, shape, size, device), sizes, limits.max_model_len)
     precision = f"{str(dtype).removeprefix('torch.')}/{quantization}"
+    precision += "" if kv_dtype == dtype else "/fp8"
     return Parts(
         tokenizer=tokenizer,
         intake=Intake(tokenizer, limits, sentence),
@@ -84,7 +86,8 @@ def assemble(config: EngineConfig, resolved: ResolvedModel, gpu: "Device | None"
         runner=runner,
         graph_counts=backend.graph_counts or GraphCounts(),
         limits=limits,
-        fingerprint=fingerprint(resolved, precision if kv_dtype == dtype else f"{precision}/fp8"),
+        runs_on=f"{device} {precision}",
+        fingerprint=fingerprint(resolved, precision),
     )
 
 
@@ -116,7 +119,8 @@ def _backend(
     from engine.gpu.backend import GpuBackend
     from engine.gpu.cuda_device import CudaDevice
 
-    return GpuBackend(model, shape, gpu or CudaDevice(model.device), config.gpu_memory_fraction, name)
+    device = gpu or CudaDevice(model.device)
+    return GpuBackend(model, shape, device, config.gpu_memory_fraction, name, config.cuda_graphs)
 
 
 def _kv_size(

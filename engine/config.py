@@ -23,9 +23,10 @@ class EngineConfig:
     step, `max_sequences` the most that run at a time, `max_model_len` the most tokens (prompt and output)
     of one sequence. `quantization` is for CPUs: "fp16" rounds the weights of linear layers to float16, for
     speed (those beyond its range to its ends); "auto" takes it where they are stored as float16, so that
-    nothing is lost. `kv_dtype` is for GPUs: "fp8" (e4m3) halves what KV takes and
-    rounds it, "auto" keeps the model's dtype. Of a GPU's memory, weights, steps and KV take no more than
-    `gpu_memory_fraction`, and KV all that is left of it unless `kv_cache_bytes` says how much.
+    nothing is lost. `kv_dtype` is for GPUs: "fp8" (e4m3) halves what KV takes and rounds it, "auto" keeps the
+    model's dtype. `cuda_graphs` are for a GPU's decode steps, much slower without them; a model that
+    cannot be captured is refused while they are wanted. Of a GPU's memory, weights, steps and KV take no more
+    than `gpu_memory_fraction`, and KV all that is left of it unless `kv_cache_bytes` says how much.
     Raises ValueError for settings that cannot be.
     """
 
@@ -34,6 +35,7 @@ class EngineConfig:
     dtype: Dtype = "auto"
     quantization: Quantization = "auto"
     kv_dtype: KVDtype = "auto"
+    cuda_graphs: bool = True
     kv_cache_bytes: int | None = None
     gpu_memory_fraction: float = 0.9
     block_tokens: int | None = None

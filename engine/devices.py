@@ -15,14 +15,22 @@ def checked(device: object) -> str:
     return device
 
 
-def choose(asked: str, num_cuda_devices: int) -> str:
-    """`cpu`, or a CUDA device by its number; raises ModelError for one that is not there."""
+def choose(asked: str, num_cuda_devices: int, torch_build: str = "") -> str:
+    """`cpu`, or a CUDA device by its number; raises ModelError for one that is not there.
+
+    `torch_build` is the version of a torch that has no CUDA, for the message.
+    """
     if asked == "auto":
         return "cuda:0" if num_cuda_devices else "cpu"
     if asked == "cpu":
         return asked
     if not num_cuda_devices:
-        raise ModelError(f"device={asked!r}: torch sees no CUDA device; use 'cpu' or 'auto'")
+        why = (
+            f"this torch ({torch_build}) is built without CUDA"
+            if torch_build
+            else "torch sees no CUDA device"
+        )
+        raise ModelError(f"device={asked!r}: {why}; use 'cpu' or 'auto'")
     number = int(asked.partition(":")[2] or 0)
     if number >= num_cuda_devices:
         raise ModelError(f"device={asked!r}: torch sees {_seen(num_cuda_devices)}")

@@ -34,6 +34,7 @@ class Engine:
         self.max_model_len = parts.limits.max_model_len
         self.num_layers = parts.limits.num_layers
         self.fingerprint = parts.fingerprint
+        self.runs_on = parts.runs_on
         self._intake = parts.intake
         self._scheduler = parts.scheduler
         self._graph_counts = parts.graph_counts

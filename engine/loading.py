@@ -35,7 +35,8 @@ EXPERTS = "grouped_mm"
 def pick_device(config: EngineConfig) -> torch.device:
     """The device asked for; raises ModelError where it is not to be had."""
     num_cuda_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return torch.device(devices.choose(config.device, num_cuda_devices))
+    torch_build = "" if torch.version.cuda else torch.__version__
+    return torch.device(devices.choose(config.device, num_cuda_devices, torch_build))
 
 
 def pick_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:

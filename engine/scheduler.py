@@ -1,13 +1,12 @@
 """What runs in the next step.
 
 One rule: every sequence has computed some of its tokens and has more to compute, or waits for what a step
-gives it. A step spends its token
-budget on running sequences first, then admits waiting ones; chunked prefill, prefix hits and preemption
-follow from it. A sequence is admitted with the blocks for all of its known tokens, so that only one that
-gets more, in generation or in search of the best choice, can run out of blocks, and then the last in rank
-gives its own back. A step that was scheduled ends with `complete` when it is launched, or with `abandon` if
-that failed: steps run in the order in which they are launched, so that its KV, and the blocks of whoever ends
-while it runs, are as good as there for the next one.
+gives it. A step spends its token budget on running sequences first, then admits waiting ones; chunked
+prefill, prefix hits and preemption follow from it. A sequence is admitted with the blocks for all of its
+known tokens, so that only one that gets more, in generation or in search of the best choice, can run out of
+blocks, and then the last in rank gives its own back. A step that was scheduled ends with `complete` when it
+is launched, or with `abandon` if that failed: steps run in the order in which they are launched, so that
+its KV, and the blocks of whoever ends while it runs, are as good as there for the next one.
 """
 
 from bisect import insort

@@ -48,15 +48,21 @@ def _run(engine_main: Main) -> int:
             store, ledger = _connect(settings)
             logging.getLogger("worker").info("action=load model=%s", settings.model)
             start_engine = partial(bootstrap.start_engine, settings, engine_main)
-            engine = stack.enter_context(closing(start_engine()))
+            engine = stack.enter_context(closing(start_engine(bootstrap.engine_config(settings))))
+            logging.getLogger("worker").info(
+                "action=loaded runs_on=%r fingerprint=%s", engine.runs_on, engine.fingerprint
+            )
             model = bootstrap.load_model(settings, engine)
+            quarantine = partial(
+                start_engine, bootstrap.quarantine_config(settings, engine.runs_on, engine.max_model_len)
+            )
             # A model may take minutes to load: the store may be away by now.
             bootstrap.publish_model(store, model, settings.model)
         except ValidationError as error:
             return _refuse("; ".join(map(_sentence, error.errors())))
         except (ModelError, StoreError, redis.RedisError) as error:
             return _refuse(str(error))
-        _serve(settings, store, ledger, model, start_engine, lambda: engine.life)
+        _serve(settings, store, ledger, model, quarantine, lambda: engine.life)
     return 0
 
 
@@ -85,11 +91,11 @@ def _serve(
     store: ObjectStore,
     ledger: Ledger,
     model: Model,
-    start_engine: Callable[[], EngineProcess],
+    start_quarantine: Callable[[], EngineProcess],
     life: Callable[[], EngineLife],
 ) -> None:
     app = make_app(settings.broker, settings.served_alias)
-    worker = bootstrap.build(settings, store, ledger, sender(app), model, start_engine, life)
+    worker = bootstrap.build(settings, store, ledger, sender(app), model, start_quarantine, life)
     register(app, worker)
     drain_on_signals(app, worker.drain)
     try:

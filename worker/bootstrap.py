@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
 
@@ -43,14 +43,44 @@ from worker.sweep import Sweeper
 log = logging.getLogger(__name__)
 
 
-def start_engine(settings: WorkerSettings, engine_main: Main) -> EngineProcess:
-    """Load the model; raises ModelError."""
-    config = EngineConfig(
+# A suspect shard runs alone in a second engine, beside the first one's memory: few rows at a time, small
+# steps, and of a GPU nearly all that the first has left.
+QUARANTINE_SEQUENCES = 8
+QUARANTINE_BATCH_TOKENS = 2048
+QUARANTINE_GPU_FRACTION = 0.98
+
+
+def engine_config(settings: WorkerSettings) -> EngineConfig:
+    return EngineConfig(
         model=settings.model,
         device=settings.device,
         quantization=settings.quantization,
+        kv_dtype=settings.kv_dtype,
+        cuda_graphs=settings.cuda_graphs,
+        kv_cache_bytes=settings.kv_cache_bytes,
+        gpu_memory_fraction=settings.gpu_memory_fraction,
+        max_batch_tokens=settings.max_batch_tokens,
+        max_sequences=settings.max_sequences,
         max_model_len=settings.max_model_len,
     )
+
+
+def quarantine_config(settings: WorkerSettings, runs_on: str, max_model_len: int) -> EngineConfig:
+    """As the worker's own engine, which runs there and takes texts so long, as this one must; but small."""
+    config = engine_config(settings)
+    if config.max_batch_tokens is None and runs_on.startswith("cuda"):
+        config = replace(config, max_batch_tokens=QUARANTINE_BATCH_TOKENS)
+    return replace(
+        config,
+        cuda_graphs=False,
+        gpu_memory_fraction=max(config.gpu_memory_fraction, QUARANTINE_GPU_FRACTION),
+        max_sequences=min(config.max_sequences, QUARANTINE_SEQUENCES),
+        max_model_len=max_model_len,
+    )
+
+
+def start_engine(settings: WorkerSettings, engine_main: Main, config: EngineConfig) -> EngineProcess:
+    """Load the model; raises ModelError."""
     return EngineProcess(config, engine_main, settings.engine_stall_limit_s)
 
 

@@ -50,7 +50,9 @@ def main(pipe: Connection, config: EngineConfig) -> None:
             log.exception("the engine could not be made")
         shared.send(LoadFailed(str(error) or repr(error)))
         return
-    shared.send(Loaded(engine.fingerprint, engine.max_model_len, engine.num_layers, engine.abilities))
+    shared.send(
+        Loaded(engine.fingerprint, engine.max_model_len, engine.num_layers, engine.abilities, engine.runs_on)
+    )
     Desk(shared, engine.submit, lambda: engine.stats().steps).serve()
 
 

@@ -25,6 +25,7 @@ class Loaded:
     max_model_len: int
     num_layers: int = 1
     abilities: Abilities = DECODER
+    runs_on: str = "cpu"  # and in which precision, for the log
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class EngineProcess:
         self.max_model_len = self._child.loaded.max_model_len
         self.abilities = self._child.loaded.abilities
         self.num_layers = self._child.loaded.num_layers
+        self.runs_on = self._child.loaded.runs_on
         self.life = EngineLife(started_at_s=time.monotonic())
         self._device_gone: DeviceGone | None = None  # what this engine has said of its end
         self._was_stuck = False

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from engine import devices
-from engine.config import Quantization
+from engine.config import KVDtype, Quantization
 from jobs.names import Name, model_alias, usable_name
 from jobs.settings import Settings
 from worker import leases, stall
@@ -29,6 +29,14 @@ class WorkerSettings(Settings):
     device: Annotated[str, AfterValidator(devices.checked)] = "auto"
     quantization: Quantization = Field(default="auto", description="of weights on a CPU")
     max_model_len: int | None = Field(default=None, ge=64, description="tokens; the model's own by default")
+    max_sequences: int = Field(default=256, ge=1, description="that the engine runs at a time")
+    max_batch_tokens: int | None = Field(
+        default=None, ge=1, description="in a step; by the device if not given"
+    )
+    kv_cache_bytes: int | None = Field(default=None, ge=1, description="what the device can spare by default")
+    kv_dtype: KVDtype = Field(default="auto", description="fp8 halves what KV takes on a GPU, and rounds it")
+    gpu_memory_fraction: float = Field(default=0.9, gt=0, le=1, description="of all that the GPU has")
+    cuda_graphs: bool = Field(default=True, description="for decode steps on a GPU")
     concurrency: int = Field(default=4, ge=1, le=64, description="shards that run at once")
     window_shards: int | None = Field(
         default=None, ge=1, description="of a job, sent ahead; by the live workers if not given"

@@ -32,6 +32,7 @@ class EncoderParts:
     runner: EncoderRunner
     limits: EncoderLimits
     abilities: Abilities
+    runs_on: str
     fingerprint: str
 
 
@@ -54,6 +55,7 @@ def assemble_encoder(config: EngineConfig, resolved: ResolvedModel) -> EncoderPa
     lanes = Lanes(torch.get_num_threads() if device.type == "cpu" else 1)
     runner = EncoderRunner(model, abilities.multi_label, lanes)
     _check_first_step(runner, limits.vocab_size, abilities, str(resolved.path))
+    precision = f"{str(dtype).removeprefix('torch.')}/{quantization}"
     return EncoderParts(
         tokenizer=tokenizer,
         intake=EncoderIntake(tokenizer, limits, abilities, sentence),
@@ -63,7 +65,8 @@ def assemble_encoder(config: EngineConfig, resolved: ResolvedModel) -> EncoderPa
         runner=runner,
         limits=limits,
         abilities=abilities,
-        fingerprint=fingerprint(resolved, f"{str(dtype).removeprefix('torch.')}/{quantization}"),
+        runs_on=f"{device} {precision}",
+        fingerprint=fingerprint(resolved, precision),
     )
 
 

@@ -22,6 +22,7 @@ class EncoderEngine:
         self.max_model_len = parts.limits.max_model_len
         self.num_layers = parts.limits.num_layers
         self.fingerprint = parts.fingerprint
+        self.runs_on = parts.runs_on
         self.abilities = parts.abilities
         self._intake = parts.intake
         self._scheduler = parts.scheduler

@@ -31,7 +31,13 @@ class GpuBackend:
     """As `Backend`; `name` is the model's, for messages, `memory_fraction` what all of it may take."""
 
     def __init__(
-        self, model: Any, kv_shape: KVShape, device: Device, memory_fraction: float, name: str
+        self,
+        model: Any,
+        kv_shape: KVShape,
+        device: Device,
+        memory_fraction: float,
+        name: str,
+        cuda_graphs: bool = True,
     ) -> None:
         config = model.config
         self.graph_counts: GraphCounts | None = None
@@ -43,6 +49,7 @@ class GpuBackend:
         self._heads = HeadShape(
             config.num_attention_heads, kv_shape.num_kv_heads, kv_shape.head_dim, self._dtype.itemsize
         )
+        self._wants_graphs = cuda_graphs
         self._can_capture = not has_experts(config) or _has_grouped_products(self._dtype, device)
         self._model = GpuModel(make_gpu_decoder(model), Head(model), config.vocab_size)
 
@@ -74,9 +81,9 @@ class GpuBackend:
         runner = self._make_checked(kv_cache, sizes, max_model_len)
         if not triton.knobs.runtime.interpret:
             self._compile(runner, sizes, max_model_len)
-        if self._can_capture:
+        if self._wants_graphs and self._can_capture:
             runner.capture_graphs()
-        else:
+        elif self._wants_graphs:
             logger.info(
                 "no CUDA graphs: in this dtype, and on this GPU, products of experts wait for the device"
             )

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 
 from engine.decoder import Decoder, Plan
-from engine.errors import ModelError, is_device_lost, is_out_of_memory
+from engine.errors import ModelError, is_out_of_memory, raise_if_device_lost
 from engine.gpu.buckets import Buckets
 from engine.gpu.device import Device, Graph
 from engine.gpu.inputs import StepInputs, Uploads
@@ -72,17 +72,15 @@ class DecodeGraphs:
     def capture(self, uploads: Uploads) -> None:
         """Capture a graph for each bucket, the largest first, so that others find room in its memory.
 
-        A model that cannot be captured goes without. Raises ModelError where memory runs out.
+        Raises ModelError where memory runs out, or the model does what a capture forbids.
         """
         started_s, free_before = time.perf_counter(), self._device.memory().free
         try:
             for bucket in reversed(self._buckets.sizes):
                 self._capture(bucket, uploads)
-        except Exception as error:
-            self._graphs.clear()
-            _raise_unless_harmless(error)
-            logger.warning("no CUDA graphs, and slower steps: the model cannot be captured", exc_info=True)
-            return
+        except (RuntimeError, MemoryError) as error:
+            raise_if_device_lost(error)
+            raise _refusal(error) from error
         logger.info(
             "captured %d CUDA graphs, for decode steps of up to %d sequences: %.1f s, %d MiB",
             len(self._graphs),
@@ -118,11 +116,11 @@ class DecodeGraphs:
         torch.max(logits, -1, out=(outputs.greatest[:rows], outputs.likeliest[:rows]))
 
 
-def _raise_unless_harmless(error: Exception) -> None:
+def _refusal(error: Exception) -> ModelError:
+    # Not to go on without graphs: a capture that failed leaves torch's allocator as if it still went on
+    # (https://github.com/pytorch/pytorch/pull/180395).
     if is_out_of_memory(error):
-        raise ModelError(
+        return ModelError(
             f"no memory for CUDA graphs: set gpu_memory_fraction or kv_cache_bytes lower ({error})"
-        ) from error
-    # What a capture forbids, such as to wait for the device, is an error of its own, and ends with it.
-    if not isinstance(error, RuntimeError) or is_device_lost(error):
-        raise error
+        )
+    return ModelError(f"the model cannot be captured in CUDA graphs: set cuda_graphs=False ({error})")

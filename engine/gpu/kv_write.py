@@ -46,7 +46,9 @@ def kv_write(key: torch.Tensor, value: torch.Tensor, cache: PagedKV, slots: torc
 def _stored(numbers: tl.tensor, unscale: float, cache: tl.tensor, to_fp8: tl.constexpr) -> tl.tensor:
     if to_fp8:
         scaled = numbers.to(tl.float32) * unscale
-        numbers = tl.minimum(tl.maximum(scaled, -FP8_MOST), FP8_MOST)
+        # What is no number stays none, so that the request is told of it.
+        raised = tl.maximum(scaled, -FP8_MOST, propagate_nan=tl.PropagateNan.ALL)
+        numbers = tl.minimum(raised, FP8_MOST, propagate_nan=tl.PropagateNan.ALL)
     return numbers.to(cache.dtype.element_ty)
 
 

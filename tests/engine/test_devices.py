@@ -56,3 +56,8 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(
     with pytest.raises(ModelError) as raised:
         choose(asked, num_cuda_devices)
     assert str(raised.value) == f"device={asked!r}: {reason}"
+
+
+def test_a_torch_without_cuda_is_named_as_the_reason() -> None:
+    with pytest.raises(ModelError, match=r"this torch \(2\.13\.0\+cpu\) is built without CUDA"):
+        choose("cuda:0", 0, "2.13.0+cpu")

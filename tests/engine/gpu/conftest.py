@@ -11,13 +11,13 @@ from tests.interpreter import HAS_TRITON, IS_WANTED, VARIABLE
 KERNELS = ("fused_decoder", "kv_write", "paged_decode", "paged_prefill", "rms_norm", "rotary", "swiglu")
 # What else needs triton.
 OTHERS = (
+    "bfloat16",
     "compilation",
     "fake_device",
     "gpu_engine",
     "gpu_memory",
     "gpu_runner",
-    "on_a_gpu",
-)  # need triton, too
+)
 collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in (*KERNELS, *OTHERS)]
 
 if HAS_TRITON:

@@ -71,3 +71,11 @@ def test_float8_is_rounded_to_the_nearest() -> None:
     key, value = new_heads(torch.float32, 2, 64)
     kv_write(key, value, cache, ints(SLOTS, torch.int64))
     assert_written(cache, key.to(FP8), value.to(FP8))
+
+
+@pytest.mark.skipif(DEVICE.type == "cpu", reason="needs a GPU: the interpreter's float8 has no NaN")
+def test_what_is_no_number_stays_none_in_float8() -> None:
+    cache = cache_of(FP8, 1, 64, 1.0, 1.0)
+    key = torch.full((6, 1, 64), float("nan"), device=DEVICE)
+    kv_write(key, key, cache, ints(SLOTS, torch.int64))
+    assert cache.keys.float().isnan().any()
