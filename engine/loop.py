@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -29,25 +28,13 @@ from engine.futures import settle, settle_failed
 from engine.protocols import Launched, Runner, Scheduling
 from engine.request import FinishReason
 from engine.sequence import Chunk, Sequence, Status
+from engine.ticket import Ticket
 from engine.totals import Totals
 from engine.work import ChunkResult, Sampled
 
 T = TypeVar("T")
 ErrorT = TypeVar("ErrorT", bound=EngineError)
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ticket:
-    """A request's sequences, which end together, and the future that hears of it."""
-
-    sequences: tuple[Sequence, ...]
-    future: Future[Any]
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether all of them have."""
-        return all(sequence.status is Status.FINISHED for sequence in self.sequences)
 
 
 class StepLoop:

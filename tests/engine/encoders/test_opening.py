@@ -134,8 +134,9 @@ def test_a_pooler_that_vectors_need_not_and_stored_positions_may_be_there_or_not
             del tensors[name]
         tensors["embeddings.position_ids"] = torch.arange(64)[None]
 
+    as_saved = opened(sentences).abilities
     change_weights(sentences, change)
-    opened(sentences)
+    assert opened(sentences).abilities == as_saved
 
 
 def test_a_folder_without_a_tokenizer_is_refused(labelled: Path) -> None:
