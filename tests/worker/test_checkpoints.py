@@ -1,10 +1,7 @@
 """What a shard has finished is not done again, whoever runs it next and however it ended before."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import redis
@@ -16,54 +13,26 @@ from jobs import layout
 from jobs.ledger import Ledger
 from jobs.manifest import FORMAT, Manifest
 from jobs.outcome import Code, Counts, Outcome, Status, Usage
-from jobs.remove import remove
-from jobs.shards import CorruptObjectError, decode_part
+from jobs.shards import CorruptObjectError
 from jobs.spec import SummarizeSpec
 from jobs.stores import MemoryStore, StoreUnavailable
-from tests.worker.fakes import Bench, FakeEngine, completion, fake_ledger, fake_model, make_job, rows
+from tests.worker.checkpointing import JOB, ok, part, run, save
+from tests.worker.fakes import Bench, completion, fake_ledger, fake_model, make_job, rows
 from worker.checkpoint_file import decode_checkpoint, encode_checkpoint
 from worker.checkpoints import Checkpoints
 from worker.engine_messages import Result
-from worker.finish import Finisher
 from worker.retry import MAX_ATTEMPTS
-from worker.settle import Settler
 from worker.shard_memory import Finished, SectionAnswer, ShardMemory
-
-JOB = "20260101t000000-00000001"
-
-
-def _ok(row_id: str, text: str = "done before") -> Outcome:
-    return Outcome.ok(row_id, {"text": text}, Usage(prompt_tokens=2, output_tokens=1))
-
-
-def _answer(prompt: str, _request: Request) -> "Result | Exception | None":
-    return completion(f"re: {prompt}")
-
-
-def _save(bench: Bench, finished: Sequence[Finished], worker_id: str = "another") -> None:
-    bench.store.put(layout.checkpoint(JOB, 0, worker_id), encode_checkpoint(JOB, 0, finished))
-
-
-def _run(bench: Bench, *texts: str, **more: Any) -> tuple[list[Outcome], FakeEngine]:
-    manifest = make_job(bench.store, [rows(*texts)], **more)
-    bench.ledger.open(manifest)
-    model, engine = fake_model(_answer)
-    bench.runner(model).run(JOB, 0)
-    return _part(bench, manifest), engine
-
-
-def _part(bench: Bench, manifest: Manifest) -> list[Outcome]:
-    return decode_part(bench.store.get(layout.part(manifest.job_id, 0)) or b"", manifest.job_id, 0)
 
 
 def test_rows_that_any_worker_has_finished_are_not_asked_again() -> None:
     bench = Bench()
-    _save(bench, [_ok("r0")], "first")
-    _save(bench, [_ok("r0"), Outcome.failed("r2", Code.TOO_LONG, "long")], "second")
-    outcomes, engine = _run(bench, "a", "b", "c", "d")
+    save(bench, [ok("r0")], "first")
+    save(bench, [ok("r0"), Outcome.failed("r2", Code.TOO_LONG, "long")], "second")
+    outcomes, engine = run(bench, "a", "b", "c", "d")
     assert [each.split()[-1] for each in engine.prompts] == ["b", "d"]
     assert [each.id for each in outcomes] == ["r0", "r1", "r2", "r3"]
-    assert outcomes[0] == _ok("r0")
+    assert outcomes[0] == ok("r0")
     assert outcomes[2].code is Code.TOO_LONG
 
 
@@ -82,34 +51,34 @@ class RecordingLedger(Ledger):
 def test_progress_counts_what_was_finished_before() -> None:
     ledger = RecordingLedger(fake_ledger().client)
     bench = Bench(ledger=ledger)
-    _save(bench, [_ok("r0")])
-    _run(bench, "a", "b")
+    save(bench, [ok("r0")])
+    run(bench, "a", "b")
     assert [counts.ok for counts in ledger.reported] == [2]
 
 
 def test_a_shard_whose_every_row_is_finished_asks_nothing() -> None:
     bench = Bench()
-    _save(bench, [_ok("r0"), _ok("r1")])
-    outcomes, engine = _run(bench, "a", "b")
-    assert outcomes == [_ok("r0"), _ok("r1")]
+    save(bench, [ok("r0"), ok("r1")])
+    outcomes, engine = run(bench, "a", "b")
+    assert outcomes == [ok("r0"), ok("r1")]
     assert engine.prompts == []
 
 
 def test_rows_that_were_done_before_a_shard_broke_for_good_keep_their_results() -> None:
     bench = Bench()
-    _save(bench, [_ok("r0")])
+    save(bench, [ok("r0")])
     manifest = make_job(bench.store, [rows("a", "b")])
     bench.ledger.open(manifest)
     model, _ = fake_model(lambda *_: EngineError("the step failed"))
     for _ in range(MAX_ATTEMPTS):
         bench.runner(model).run(JOB, 0)
-    assert [each.code for each in _part(bench, manifest)] == [None, Code.ENGINE_ERROR]
+    assert [each.code for each in part(bench, manifest)] == [None, Code.ENGINE_ERROR]
 
 
 def test_rows_that_were_done_before_a_job_was_stopped_keep_their_results() -> None:
     bench = Bench()
-    _save(bench, [_ok("r1")])
-    outcomes, _ = _run(bench, "a", "b", deadline=datetime.now(UTC) - timedelta(seconds=1))
+    save(bench, [ok("r1")])
+    outcomes, _ = run(bench, "a", "b", deadline=datetime.now(UTC) - timedelta(seconds=1))
     assert [each.status for each in outcomes] == [Status.EXPIRED, Status.OK]
 
 
@@ -118,20 +87,18 @@ def test_rows_that_were_done_before_a_job_was_stopped_keep_their_results() -> No
     [
         b"",
         b"junk",
-        encode_checkpoint(JOB, 1, [_ok("r0")]),
-        encode_checkpoint(JOB, 0, [_ok("r0")])[:-20],
-        encode_checkpoint(JOB, 0, [_ok("r0")]).replace(b'"ok"', b'"odd"'),
-        encode_checkpoint(JOB, 0, [_ok("r0")]).replace(
-            b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1)
-        ),
+        encode_checkpoint(JOB, 1, [ok("r0")]),
+        encode_checkpoint(JOB, 0, [ok("r0")])[:-20],
+        encode_checkpoint(JOB, 0, [ok("r0")]).replace(b'"ok"', b'"odd"'),
+        encode_checkpoint(JOB, 0, [ok("r0")]).replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1)),
     ],
     ids=["empty", "junk", "another shard's", "cut off", "unreadable", "newer"],
 )
 def test_a_checkpoint_that_cannot_be_read_costs_work_and_no_shard(body: bytes) -> None:
     bench = Bench()
     bench.store.put(layout.checkpoint(JOB, 0, "another"), body)
-    _save(bench, [_ok("r1")], "third")
-    outcomes, engine = _run(bench, "a", "b")
+    save(bench, [ok("r1")], "third")
+    outcomes, engine = run(bench, "a", "b")
     assert [each.split()[-1] for each in engine.prompts] == ["a"]
     assert [each.status for each in outcomes] == [Status.OK] * 2
 
@@ -155,14 +122,14 @@ def test_a_checkpoint_is_written_only_when_there_is_news_and_a_store_that_is_awa
     with checkpoints.opened(JOB, 0) as memory:
         checkpoints.save_all()
         assert store.num_puts == 0
-        memory.keep_outcome(_ok("r0"))
+        memory.keep_outcome(ok("r0"))
         store.is_away = True
         checkpoints.save_all()
         store.is_away = False
         checkpoints.save_all()
         checkpoints.save_all()
         assert store.num_puts == 1
-    assert checkpoints.read(JOB, 0).outcomes == {"r0": _ok("r0")}
+    assert checkpoints.read(JOB, 0).outcomes == {"r0": ok("r0")}
 
 
 def test_whatever_ends_a_shard_early_its_finished_rows_are_saved() -> None:
@@ -172,14 +139,14 @@ def test_whatever_ends_a_shard_early_its_finished_rows_are_saved() -> None:
 
     def break_off() -> None:
         with checkpoints.opened(JOB, 0) as memory:
-            memory.keep_outcome(_ok("r0"))
+            memory.keep_outcome(ok("r0"))
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         break_off()
-    assert checkpoints.read(JOB, 0).outcomes == {"r0": _ok("r0")}
+    assert checkpoints.read(JOB, 0).outcomes == {"r0": ok("r0")}
     with checkpoints.opened(JOB, 1) as memory:
-        memory.keep_outcome(_ok("r0"))
+        memory.keep_outcome(ok("r0"))
     assert not checkpoints.read(JOB, 1).outcomes, "a shard that came to its end has its part"
 
 
@@ -209,7 +176,7 @@ def test_an_answer_counts_for_the_very_request_that_it_was_given_to() -> None:
 
 _ROW_IDS = st.sampled_from(["r0", "r1", "zwei\n", "\u2028"])
 _FINISHED = st.one_of(
-    st.builds(_ok, _ROW_IDS, st.text()),
+    st.builds(ok, _ROW_IDS, st.text()),
     st.builds(Outcome.failed, _ROW_IDS, st.sampled_from(Code), st.text()),
     st.builds(SectionAnswer, row_id=_ROW_IDS, asked=st.sampled_from(["x", "y"]), text=st.text()),
 )
@@ -229,7 +196,7 @@ def test_what_is_saved_is_read_again_and_sections_of_finished_rows_are_dropped(
 
 
 def test_a_checkpoint_that_cannot_be_read_does_not_quote_its_rows() -> None:
-    body = encode_checkpoint(JOB, 0, [_ok("r0", "secret")]).replace(b'"ok"', b'"secret"')
+    body = encode_checkpoint(JOB, 0, [ok("r0", "secret")]).replace(b'"ok"', b'"secret"')
     with pytest.raises(CorruptObjectError) as error:
         decode_checkpoint(body, JOB, 0)
     assert "secret" not in str(error.value)
@@ -275,53 +242,4 @@ def test_a_book_that_is_given_back_goes_on_with_the_sections_that_it_lacks() -> 
     engine.answer = lambda *_: completion(" this.")
     bench.runner(model, worker_id="another").run(JOB, 0)
     assert sorted(engine.prompts + first) == sorted(asked)
-    assert _part(bench, manifest) == _part(calm, undisturbed)
-
-
-class LateStore(MemoryStore):
-    """A checkpoint's put takes so long that `meanwhile` comes first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.meanwhile: list[Callable[[], object]] = []
-
-    def put(self, key: str, body: bytes) -> None:
-        if "/checkpoints/" in key:
-            while self.meanwhile:
-                self.meanwhile.pop()()
-        super().put(key, body)
-
-
-def _settle_and_finish(bench: Bench, manifest: Manifest) -> None:
-    Settler(bench.store, bench.ledger, bench.dispatcher()).settle(manifest, 0, [_ok("r0")])
-    Finisher(bench.store, bench.ledger, bench.leases("another")).finish(JOB)
-
-
-@pytest.mark.parametrize("is_removed", [False, True])
-def test_a_checkpoint_that_comes_after_the_jobs_end_leaves_no_object(is_removed: bool) -> None:
-    store = LateStore()
-    bench = Bench(store=store)
-    manifest = make_job(store, [rows("a")])
-    bench.ledger.open(manifest)
-    if is_removed:
-        store.meanwhile.append(lambda: remove(store, bench.ledger, JOB))
-    store.meanwhile.append(lambda: _settle_and_finish(bench, manifest))
-    checkpoints = Checkpoints(store, "paused")
-    with suppress(InterruptedError), checkpoints.opened(JOB, 0) as memory:
-        memory.keep_outcome(_ok("r0"))
-        checkpoints.save_all()
-        assert store.exists(layout.report(JOB)) is not is_removed
-        memory.keep_outcome(_ok("r1"))
-        raise InterruptedError  # which saves once more
-    assert not list(store.list(layout.checkpoints_prefix(JOB)))
-    assert bool(list(store.list(layout.job_prefix(JOB)))) is not is_removed
-
-
-def test_a_checkpoint_of_a_shard_that_is_not_settled_stays() -> None:
-    bench = Bench()
-    make_job(bench.store, [rows("a")])
-    checkpoints = Checkpoints(bench.store, "me")
-    with checkpoints.opened(JOB, 0) as memory:
-        memory.keep_outcome(_ok("r0"))
-        checkpoints.save_all()
-    assert checkpoints.read(JOB, 0).outcomes == {"r0": _ok("r0")}
+    assert part(bench, manifest) == part(calm, undisturbed)

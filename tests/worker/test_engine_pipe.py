@@ -2,24 +2,21 @@
 
 import logging
 import multiprocessing
-import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import ExitStack
-from pathlib import Path
 
 import psutil
 import pytest
 
 from engine import Embedding, EngineConfig, ModelError, Request, RequestTooLong
 from tests.worker import stub_engine
+from tests.worker.engine_handling import kill, num_running, until
 from worker.engine_messages import Result
-from worker.engine_process import EngineDied, EngineLostDevice, EngineProcess, EngineUnavailable
+from worker.engine_process import EngineDied, EngineProcess, EngineUnavailable
 
 pytestmark = pytest.mark.integration
 
@@ -33,45 +30,6 @@ time.sleep(60)
 """
 
 
-@pytest.fixture
-def engine() -> Iterator[EngineProcess]:
-    process = EngineProcess(EngineConfig(model="stub"), stub_engine.main)
-    yield process
-    process.close()
-
-
-@pytest.fixture
-def engine_of(tmp_path: Path) -> Iterator[Callable[..., EngineProcess]]:
-    """Makes engines whose folder is the test's."""
-    with ExitStack() as stack:
-
-        def make(max_model_len: int | None = None, stall_limit_s: float = 300.0) -> EngineProcess:
-            config = EngineConfig(model=str(tmp_path), max_model_len=max_model_len)
-            engine = EngineProcess(config, stub_engine.main, stall_limit_s)
-            stack.callback(engine.close)
-            return engine
-
-        yield make
-
-
-def _until(condition: Callable[[], bool], within_s: float) -> bool:
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
-def _running(engine: EngineProcess) -> float:
-    answer = engine.submit(Request(prompt="running")).result(timeout=10)
-    assert isinstance(answer, Embedding)
-    return answer.embedding[0]
-
-
-def _kill(engine: EngineProcess) -> None:
-    assert engine.pid is not None
-    os.kill(engine.pid, signal.SIGKILL)
-
-
 def test_an_engine_whose_worker_is_killed_ends_within_a_second() -> None:
     command = [sys.executable, "-c", HOLD_AN_ENGINE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
@@ -79,14 +37,14 @@ def test_an_engine_whose_worker_is_killed_ends_within_a_second() -> None:
         child = psutil.Process(int(worker.stdout.readline()))
         worker.kill()
         worker.wait()
-        assert _until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 1.0)
+        assert until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 1.0)
 
 
 def test_a_request_cancelled_here_is_cancelled_there(engine: EngineProcess) -> None:
     hanging = [engine.submit(Request(prompt="hang")) for _ in range(3)]
-    assert _running(engine) == 3
+    assert num_running(engine) == 3
     assert hanging[1].cancel()
-    assert _running(engine) == 2
+    assert num_running(engine) == 2
 
 
 def test_a_refused_request_is_told_as_the_engine_tells_it(engine: EngineProcess) -> None:
@@ -116,13 +74,13 @@ def test_a_death_fails_all_that_ran_within_a_second_and_the_next_request_is_answ
     engine: EngineProcess,
 ) -> None:
     hanging = [engine.submit(Request(prompt="hang")) for _ in range(10)]
-    assert _running(engine) == 10
+    assert num_running(engine) == 10
     first = engine.pid
-    _kill(engine)
+    kill(engine)
     done, waiting = wait(hanging, timeout=1.0)
     assert not waiting
     assert {type(future.exception()) for future in done} == {EngineDied}
-    assert _running(engine) == 0
+    assert num_running(engine) == 0
     assert engine.pid != first
 
 
@@ -131,7 +89,7 @@ def test_requests_that_are_handed_in_while_the_engine_dies_end_as_died_or_answer
 ) -> None:
     raised: list[Exception] = []
     futures = [engine.submit(Request(prompt="hang"))]
-    assert _running(engine) == 1, "one at least dies"
+    assert num_running(engine) == 1, "one at least dies"
     dying = threading.Event()
 
     def hand_in() -> None:
@@ -144,13 +102,13 @@ def test_requests_that_are_handed_in_while_the_engine_dies_end_as_died_or_answer
     threads = [threading.Thread(target=hand_in) for _ in range(4)]
     for thread in threads:
         thread.start()
-    _until(lambda: len(futures) > 100, 10)
-    _kill(engine)
+    until(lambda: len(futures) > 100, 10)
+    kill(engine)
     dying.set()
     for thread in threads:
         thread.join(timeout=30)
     assert raised == []
-    running = _running(engine)  # in the new engine, when all that died has been told
+    running = num_running(engine)  # in the new engine, when all that died has been told
     waiting = sum(not future.done() for future in futures)
     assert running == waiting
     assert waiting < len(futures)
@@ -176,118 +134,10 @@ def test_an_engine_that_is_being_restarted_when_the_worker_ends_is_not_left_behi
     def restarted() -> set[int | None]:
         return {process.pid for process in multiprocessing.active_children()} - before
 
-    _kill(engine)
-    assert _until(lambda: bool(restarted()), 5)
+    kill(engine)
+    assert until(lambda: bool(restarted()), 5)
     engine.close()
-    assert _until(lambda: not restarted(), 2)
-
-
-def test_while_another_engine_loads_requests_are_taken_at_once_and_answered_by_it(
-    engine_of: Callable[..., EngineProcess],
-) -> None:
-    engine = engine_of(max_model_len=1000)
-    hanging = engine.submit(Request(prompt="hang"))
-    assert _running(engine) == 1.0, "or the next engine would get it"
-    _kill(engine)
-    with pytest.raises(EngineDied):
-        hanging.result(timeout=5)
-    asked_s = time.monotonic()
-    waiting = [engine.submit(Request(prompt="running")) for _ in range(20)]
-    assert time.monotonic() - asked_s < 0.5
-    assert not any(future.done() for future in waiting)
-    assert waiting.pop().cancel()
-    done, _ = wait(waiting, timeout=20)
-    assert {future.exception() for future in done} == {None}
-    assert len(done) == 19
-
-
-def test_requests_that_wait_for_an_engine_that_does_not_start_are_no_ones_victims(
-    engine_of: Callable[..., EngineProcess], tmp_path: Path
-) -> None:
-    engine = engine_of(max_model_len=300)
-    hanging = engine.submit(Request(prompt="hang"))
-    assert _running(engine) == 1.0, "or the next engine would get it"
-    (tmp_path / "weights gone").touch()
-    _kill(engine)
-    with pytest.raises(EngineDied):
-        hanging.result(timeout=5)
-    with pytest.raises(EngineUnavailable, match="the weights are gone"):
-        engine.submit(Request(prompt="running")).result(timeout=10)
-    (tmp_path / "weights gone").unlink()
-
-    def runs() -> bool:
-        try:
-            return _running(engine) == 0
-        except EngineUnavailable:
-            return False
-
-    assert _until(runs, 10), "it is tried until it starts"
-
-
-def test_a_lost_device_is_told_as_such_and_a_fresh_process_takes_over(
-    engine_of: Callable[..., EngineProcess],
-) -> None:
-    engine = engine_of()
-    hanging = engine.submit(Request(prompt="hang"))
-    assert _running(engine) == 1.0
-    first = engine.pid
-    lost = engine.submit(Request(prompt="lose"))
-    for future in (hanging, lost):
-        with pytest.raises(EngineLostDevice, match="illegal memory access"):
-            future.result(timeout=5)
-    assert _until(lambda: engine.life.num_restarts == 1, 10)
-    assert engine.life.last_end is not None
-    assert (engine.life.last_end.reason, engine.life.outage) == ("device_lost", None)
-    assert _running(engine) == 0
-    assert engine.pid != first
-
-
-def test_while_no_engine_can_be_had_on_a_lost_device_requests_fail_at_once_and_are_no_ones_victims(
-    engine_of: Callable[..., EngineProcess], tmp_path: Path
-) -> None:
-    engine = engine_of()
-    (tmp_path / "weights gone").touch()
-    with pytest.raises(EngineLostDevice):
-        engine.submit(Request(prompt="lose")).result(timeout=5)
-    for _ in range(3):
-        with pytest.raises(EngineUnavailable, match=r"device was lost|weights are gone"):
-            engine.submit(Request(prompt="running"))
-    assert _until(lambda: "weights are gone" in str(engine.life.outage), 10)
-    (tmp_path / "weights gone").unlink()
-    assert _until(lambda: engine.life.outage is None, 10)
-    assert _running(engine) == 0
-
-
-def test_an_engine_that_comes_up_as_another_model_is_not_taken(
-    engine_of: Callable[..., EngineProcess], tmp_path: Path
-) -> None:
-    """As with `device=auto`, when the GPU isn't seen any more."""
-    engine = engine_of()
-    (tmp_path / "on another device").touch()
-    _kill(engine)
-    assert _until(lambda: "came up as other, and jobs were promised stub" in str(engine.life.outage), 10)
-    (tmp_path / "on another device").unlink()
-    assert _until(lambda: engine.life.outage is None, 10)
-    assert (engine.life.num_restarts, _running(engine)) == (1, 0)
-
-
-def test_an_engine_whose_process_does_not_end_is_an_outage_and_keeps_no_request(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("worker.engine_process._END_LIMIT_S", 0.3)
-    engine = EngineProcess(EngineConfig(model="stub"), stub_engine.main_that_lingers)
-    lingering = engine.pid
-    with pytest.raises(EngineDied):
-        engine.submit(Request(prompt="hang")).result(timeout=5)
-    assert _until(lambda: "doesn't end" in str(engine.life.outage), 10)
-    assert engine.life.last_end is not None
-    assert engine.life.last_end.reason == "no end"
-    with pytest.raises(EngineUnavailable, match="doesn't end"):
-        engine.submit(Request(prompt="running"))
-    assert lingering is not None
-    os.kill(lingering, signal.SIGKILL)
-    assert _until(lambda: engine.life.outage is None, 20)
-    engine.close()
+    assert until(lambda: not restarted(), 2)
 
 
 def test_what_the_engine_logs_is_in_the_workers_log(
@@ -296,54 +146,11 @@ def test_what_the_engine_logs_is_in_the_workers_log(
     caplog.set_level(logging.INFO)
     engine = engine_of()
     assert isinstance(engine.submit(Request(prompt="log")).result(timeout=10), Embedding)
-    assert _until(lambda: len([each for each in caplog.records if each.name == "engine.stub"]) == 2, 5)
+    assert until(lambda: len([each for each in caplog.records if each.name == "engine.stub"]) == 2, 5)
     while_loading, later = [each for each in caplog.records if each.name == "engine.stub"]
     assert (while_loading.levelname, while_loading.message) == ("INFO", "half of the weights are loaded")
     assert later.levelname == "ERROR"
     assert "ZeroDivisionError" in later.message
-
-
-@pytest.mark.parametrize(
-    ("end", "reason"), [("die", "exit code 9"), ("SIGKILL", "signal 9"), ("hang", "stuck")]
-)
-def test_how_an_engine_ended_is_told_in_a_word_or_two(
-    engine_of: Callable[..., EngineProcess], end: str, reason: str
-) -> None:
-    engine = engine_of(stall_limit_s=1.0)
-    if end == "SIGKILL":
-        _kill(engine)
-    else:
-        engine.submit(Request(prompt=end))
-    assert _until(lambda: engine.life.num_restarts == 1, 20)
-    assert engine.life.last_end is not None
-    assert engine.life.last_end.reason == reason
-
-
-@pytest.mark.parametrize("is_stopped", [False, True])
-def test_an_engine_that_is_stuck_is_killed_and_its_successor_answers(
-    engine_of: Callable[..., EngineProcess], is_stopped: bool
-) -> None:
-    engine = engine_of(stall_limit_s=1.0)
-    assert _running(engine) == 0
-    asked_s = time.monotonic()
-    hanging = engine.submit(Request(prompt="hang"))
-    first = engine.pid
-    if is_stopped:  # not even its thread that tells of steps can run
-        assert first is not None
-        os.kill(first, signal.SIGSTOP)
-    with pytest.raises(EngineDied):
-        hanging.result(timeout=20)
-    assert time.monotonic() - asked_s > 1.0, "it had its time"
-    assert _running(engine) == 0
-    assert engine.pid != first
-
-
-@pytest.mark.parametrize("work", ["steps 2.5", "step 0.5"])
-def test_a_slow_engine_is_left_alone(engine_of: Callable[..., EngineProcess], work: str) -> None:
-    engine = engine_of(stall_limit_s=1.0)
-    first = engine.pid
-    assert isinstance(engine.submit(Request(prompt=work)).result(timeout=20), Embedding)
-    assert engine.pid == first
 
 
 @pytest.mark.parametrize(
