@@ -10,10 +10,10 @@ import torch
 import triton
 import triton.language as tl
 
-from engine.gpu.online_softmax import absorbed, averaged, bent
+from engine.gpu.online_softmax import absorbed, averaged
 from engine.gpu.operands import operand_type
 from engine.gpu.paged_kv import PagedKV
-from engine.gpu.paged_tiles import find_slots, load_heads
+from engine.gpu.paged_tiles import find_slots, load_heads, scores_of
 from engine.gpu.splits import workspace_floats
 from engine.gpu.tile_sizes import TileSize, next_power_of_two
 from engine.score_rule import ScoreRule
@@ -179,8 +179,9 @@ def _attend_split(
         tokens = tile_start + tl.arange(0, num_keys)
         seen = tokens < end
         slots = find_slots(block_table, tokens, seen, block_tokens)
-        k = load_heads(keys, slots, seen, kv_head, num_kv_heads, head_dim, padded_dim, operands)
-        scores = bent(tl.dot(q, tl.trans(k), input_precision="tf32x3"), factor, cap)
+        scores = scores_of(
+            q, keys, slots, seen, kv_head, factor, cap, num_kv_heads, head_dim, padded_dim, operands
+        )
         scores = tl.where(seen[None, :], scores, float("-inf"))
         v = load_heads(values, slots, seen, kv_head, num_kv_heads, head_dim, padded_dim, operands)
         top, total, sums = absorbed(scores, v, top, total, sums, operands)

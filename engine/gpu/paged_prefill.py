@@ -12,10 +12,10 @@ import torch
 import triton
 import triton.language as tl
 
-from engine.gpu.online_softmax import absorbed, averaged, bent
+from engine.gpu.online_softmax import absorbed, averaged
 from engine.gpu.operands import operand_type
 from engine.gpu.paged_kv import PagedKV
-from engine.gpu.paged_tiles import find_slots, load_heads
+from engine.gpu.paged_tiles import find_slots, load_heads, scores_of
 from engine.gpu.tile_sizes import TileSize, next_power_of_two
 from engine.score_rule import ScoreRule
 
@@ -122,6 +122,30 @@ def paged_prefill(
 
 
 @triton.jit
+def _places_in_text(
+    own: tl.tensor,
+    sequence: tl.tensor,
+    length: tl.tensor,
+    step_rows: tl.tensor,
+    is_row: tl.tensor,
+    tree_offsets: tl.tensor,
+    tree_starts: tl.tensor,
+    positions: tl.tensor,
+    has_trees: tl.constexpr,
+) -> tl.tensor:
+    """Where the masks of its nodes are, if it has any, the first node, and each row's place in the text."""
+    tree_offset = tl.zeros_like(sequence)
+    tree_start = length
+    place = own
+    if has_trees:
+        tree_offset = tl.load(tree_offsets + sequence)
+        tree_start = tl.where(tree_offset < 0, length, tl.load(tree_starts + sequence))
+        text_place = tl.load(positions + step_rows, mask=is_row, other=0).to(tl.int32)
+        place = tl.where(tree_offset < 0, own, text_place)
+    return tree_offset, tree_start, place
+
+
+@triton.jit
 def _seen_pairs(
     seen: tl.tensor,
     own: tl.tensor,
@@ -206,15 +230,9 @@ def _attend_tile(
 
     # A token's place in the blocks, and in the text; of nodes these differ.
     own = context + tokens
-    place = own
-    tree_start = length
-    tree_offset = tl.zeros_like(sequence)
-    if has_trees:
-        tree_offset = tl.load(tree_offsets + sequence)
-        tree_start = tl.where(tree_offset < 0, length, tl.load(tree_starts + sequence))
-        text_place = tl.load(positions + step_rows, mask=is_row, other=0).to(tl.int32)
-        place = tl.where(tree_offset < 0, own, text_place)
-
+    tree_offset, tree_start, place = _places_in_text(
+        own, sequence, length, step_rows, is_row, tree_offsets, tree_starts, positions, has_trees
+    )
     end = context + tl.minimum(first_token + tokens_per_tile, num_tokens)
     if window > 0:
         start = tl.maximum(tl.min(tl.where(is_row, place, length)) - window + 1, 0)
@@ -230,16 +248,18 @@ def _attend_tile(
         seen = tile_start + tl.arange(0, num_keys)
         exists = seen < end  # all do: `masked_from` is before the end
         slots = find_slots(block_table, seen, exists, block_tokens)
-        k = load_heads(keys, slots, exists, kv_head, num_kv_heads, head_dim, padded_dim, operands)
-        scores = bent(tl.dot(q, tl.trans(k), input_precision="tf32x3"), factor, cap)
+        scores = scores_of(
+            q, keys, slots, exists, kv_head, factor, cap, num_kv_heads, head_dim, padded_dim, operands
+        )
         v = load_heads(values, slots, exists, kv_head, num_kv_heads, head_dim, padded_dim, operands)
         top, total, sums = absorbed(scores, v, top, total, sums, operands)
     for tile_start in range(masked_from, end, num_keys):
         seen = tile_start + tl.arange(0, num_keys)
         exists = seen < end
         slots = find_slots(block_table, seen, exists, block_tokens)
-        k = load_heads(keys, slots, exists, kv_head, num_kv_heads, head_dim, padded_dim, operands)
-        scores = bent(tl.dot(q, tl.trans(k), input_precision="tf32x3"), factor, cap)
+        scores = scores_of(
+            q, keys, slots, exists, kv_head, factor, cap, num_kv_heads, head_dim, padded_dim, operands
+        )
         sees = _seen_pairs(
             seen, own, place, is_row, window, has_trees, visible, tree_offset, tree_start, context, length
         )

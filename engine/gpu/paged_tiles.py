@@ -3,6 +3,8 @@
 import triton
 import triton.language as tl
 
+from engine.gpu.online_softmax import bent
+
 
 @triton.jit
 def find_slots(
@@ -32,3 +34,22 @@ def load_heads(
     places = (slots * num_kv_heads + kv_head) * head_dim
     mask = wanted[:, None] & (dims < head_dim)[None, :]
     return tl.load(cache + places[:, None] + dims[None, :], mask=mask, other=0.0).to(operands)
+
+
+@triton.jit
+def scores_of(
+    query: tl.tensor,
+    keys: tl.tensor,
+    slots: tl.tensor,
+    wanted: tl.tensor,
+    kv_head: tl.tensor,
+    factor: float,
+    cap: tl.constexpr,
+    num_kv_heads: tl.constexpr,
+    head_dim: tl.constexpr,
+    padded_dim: tl.constexpr,
+    operands: tl.constexpr,
+) -> tl.tensor:
+    """Of each row of `query` [rows, padded_dim] with the key in each slot: [rows, slots], as `bent` says."""
+    k = load_heads(keys, slots, wanted, kv_head, num_kv_heads, head_dim, padded_dim, operands)
+    return bent(tl.dot(query, tl.trans(k), input_precision="tf32x3"), factor, cap)

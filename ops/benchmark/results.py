@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ops.benchmark.peers.protocol import Answer
+from ops.benchmark.rates import by_system, medians
 
 BASELINE = "transformers-continuous"
 FLOAT32 = "bydawn-fp32"  # the others of ours have weights in 16 bits
@@ -51,13 +52,11 @@ class Line:
 
 def lines(turns: Sequence[Measured]) -> list[Line]:
     """One work's table, in the order in which its systems first ran."""
-    by_system: dict[str, list[Measured]] = {}
-    for turn in turns:
-        by_system.setdefault(turn.system, []).append(turn)
-    medians = {name: median(turn.rate for turn in own) for name, own in by_system.items()}
-    baseline = medians.get(BASELINE)
-    best_vllm = max((medians[name] for name in VLLM if name in medians), default=None)
-    return [_line(own, medians[name], baseline, best_vllm) for name, own in by_system.items()]
+    systems = by_system(turns)
+    middles = medians(systems)
+    baseline = middles.get(BASELINE)
+    best_vllm = max((middles[name] for name in VLLM if name in middles), default=None)
+    return [_line(own, middles[name], baseline, best_vllm) for name, own in systems.items()]
 
 
 def _line(own: list[Measured], middle: float, baseline: float | None, best_vllm: float | None) -> Line:

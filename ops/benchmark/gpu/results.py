@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from statistics import median
 from typing import Any
 
+from ops.benchmark.rates import by_system, medians
 from ops.benchmark.results import BASELINE, REFERENCE
 
 
@@ -139,23 +139,21 @@ class Line:
 
 def summary(turns: Sequence[Measured]) -> list[Line]:
     """The systems of one work and model."""
-    by_system: dict[str, list[Measured]] = {}
-    for turn in turns:
-        by_system.setdefault(turn.system, []).append(turn)
-    medians = {name: median(turn.rate for turn in own) for name, own in by_system.items()}
-    return [_line(own, medians) for own in by_system.values()]
+    systems = by_system(turns)
+    middles = medians(systems)
+    return [_line(own, middles) for own in systems.values()]
 
 
-def _line(own: Sequence[Measured], medians: dict[str, float]) -> Line:
+def _line(own: Sequence[Measured], middles: dict[str, float]) -> Line:
     rates = [turn.rate for turn in own]
-    middle = medians[own[0].system]
+    middle = middles[own[0].system]
     return Line(
         system=own[0].system,
         median=middle,
         least=min(rates),
         most=max(rates),
-        to_continuous=middle / medians[BASELINE] if BASELINE in medians else None,
-        to_static=middle / medians[REFERENCE] if REFERENCE in medians else None,
+        to_continuous=middle / middles[BASELINE] if BASELINE in middles else None,
+        to_static=middle / middles[REFERENCE] if REFERENCE in middles else None,
         rounds=len(own),
         requests=own[0].requests,
         requests_whole=own[0].requests_whole,
