@@ -55,7 +55,7 @@ class Launched(Protocol):
         """Wait for the step; results in the chunks' order, None where a chunk yields nothing yet.
 
         What it raises is an error of the device that came late: it fails this step and the one behind it,
-        which is not asked then. Raises DeviceLost where no further step can succeed.
+        which is not asked then. One that says that the device is lost (`is_device_lost`) ends the engine.
         """
 
 
@@ -73,7 +73,7 @@ class Runner(Protocol):
         it is what the launch before gives for that sequence.
 
         If it raises that memory ran out, a smaller step is tried; whatever else it raises fails these chunks'
-        sequences and no others, but for DeviceLost, which ends the engine.
+        sequences and no others, but for an error that says that the device is lost, which ends the engine.
         """
 
 

@@ -8,7 +8,7 @@ import torch
 import triton
 
 from engine.backend import GraphCounts, StepSizes
-from engine.errors import ModelError, is_out_of_memory
+from engine.errors import ModelError, is_out_of_memory, raise_if_device_lost
 from engine.first_step import check_first_step
 from engine.gpu.buckets import Buckets
 from engine.gpu.device import Device
@@ -67,6 +67,7 @@ class GpuBackend:
         try:
             runner.launch(chunks).results()
         except Exception as error:
+            raise_if_device_lost(error)
             if not is_out_of_memory(error):
                 raise
             num_tokens = sum(chunk.num_tokens for chunk in chunks)

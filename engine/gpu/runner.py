@@ -1,15 +1,13 @@
 """Steps on a GPU, launched one ahead: nothing here waits for the device but `results`."""
 
-from collections.abc import Iterator
 from collections.abc import Sequence as Seq
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
 
 from engine.backend import GraphCounts
 from engine.decoder import Decoder, Plan
-from engine.errors import DeviceLost, is_device_lost
 from engine.gpu.buckets import Buckets
 from engine.gpu.decode_graphs import DecodeGraphs, DecodeOutputs
 from engine.gpu.device import Device, Event
@@ -46,8 +44,7 @@ class LaunchedStep:
 
     def results(self) -> list[ChunkResult]:
         """As `Launched.results`."""
-        with _lost_device_told():
-            self._event.wait()
+        self._event.wait()
         return self._reading.unpack(self._host_copy)
 
 
@@ -117,7 +114,7 @@ class GpuRunner:
     @torch.inference_mode()
     def launch(self, chunks: Seq[Chunk]) -> LaunchedStep:
         """As `Runner.launch`."""
-        with _lost_device_told(), self._device.working():
+        with self._device.working():
             layout = lay_out(chunks, self._block_tokens, self._attention.shape, self._sampled.rows)
             bucket = self._graphs.bucket_for(len(chunks)) if has_graph(layout) else None
             if bucket is None:
@@ -162,17 +159,6 @@ class GpuRunner:
             self._device.download(packed, host_copy)
         self._sampled.keep(reading)
         return LaunchedStep(reading, host_copy, self._device.event())
-
-
-@contextmanager
-def _lost_device_told() -> Iterator[None]:
-    """Errors after which nothing can be computed in this process come out as DeviceLost."""
-    try:
-        yield
-    except RuntimeError as error:
-        if is_device_lost(error):
-            raise DeviceLost(str(error)) from error
-        raise
 
 
 def has_graph(layout: StepLayout) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.assembly import Parts
-from engine.errors import DeviceLost, ModelError
+from engine.errors import ModelError
 from engine.gpu.greedy import are_greedy, greedy_samples
 from engine.gpu.runner import GpuRunner
 from engine.request import Sampling
@@ -128,15 +128,6 @@ def test_what_a_failed_step_would_have_begun_with_is_there_for_the_next_try(
     expected = reference.greedy(first.token_ids, 2, eos=False)
     assert token_ids(launched.results()) == expected[:1]
     assert token_ids(again.results()) == [expected[1], *reference.greedy(second.token_ids, 1, eos=False)]
-
-
-def test_a_lost_device_is_told_from_a_failed_step(runner: GpuRunner) -> None:
-    step = [whole(placed([5, 6], 10))]
-    lost = RuntimeError("CUDA error: an illegal memory access was encountered")
-    with failing(runner, lost), pytest.raises(DeviceLost, match="illegal memory access"):
-        runner.launch(step)
-    with failing(runner, RuntimeError("odd shapes")), pytest.raises(RuntimeError, match="odd shapes"):
-        runner.launch(step)
 
 
 class Capturing(FakeDevice):
